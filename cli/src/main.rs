@@ -1,1 +1,23 @@
-fn main() {}
+//! `wardkeep`: the one binary. Parse, match, delegate.
+
+mod args;
+mod command;
+mod demo;
+mod error;
+mod output;
+mod progress;
+mod secret;
+mod system;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+fn main() -> ExitCode {
+    // A closed pipe ends `wardkeep … | head` quietly: writes report it as an error, see `output`.
+    let cli = match args::Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(refusal) => return error::usage(&refusal),
+    };
+    error::finish(command::run(cli))
+}

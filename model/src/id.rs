@@ -212,6 +212,14 @@ impl EntityUid {
         Ok(Self { kind: kind.into(), id: id.into() })
     }
 
+    /// One of Wardkeep's own entities, such as `Wardkeep::System::"scheduler"`, from the constants that name it.
+    ///
+    /// Not for anything that came from outside: both parts are taken unchecked, which `'static` is there to remind of.
+    #[must_use]
+    pub fn builtin(kind: &'static str, id: &'static str) -> Self {
+        Self { kind: kind.into(), id: id.into() }
+    }
+
     /// Reads Cedar's own spelling, `User::"ana"`, with the escapes `\"`, `\\` and `\u{..}`.
     pub fn parse(text: &str) -> Result<Self, IdError> {
         let malformed = || IdError::Form { what: "entity", shown: shown(text), form: "`Type::\"id\"`" };

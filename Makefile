@@ -1,0 +1,29 @@
+# Everything a contributor needs. `make help` lists the targets.
+SHELL := /bin/bash
+export CARGO_TERM_COLOR ?= never
+
+.PHONY: help test demo bench crash fmt lint doc tools
+
+help: ## List the targets.
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+test: ## Format, lints, licences, and every test; ends with the runners' summaries.
+	@tests/run
+
+demo: ## The main job: guard FHIR records and show who may read them (DATA=folder or archive).
+	cargo run --release -- demo $(if $(DATA),--data $(DATA))
+
+bench: ## Benchmarks against bare libraries and, where it can be installed, OpenBao.
+	@benches/run
+
+crash: ## Kill the server at random moments of a mixed load, 200 times (CYCLES=n).
+	@WARDKEEP_CRASH_CYCLES=$${CYCLES:-200} tests/run crash
+
+fmt: ## Format the code.
+	cargo fmt --all
+
+lint: ## Clippy, warnings as errors.
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+
+doc: ## API documentation, as users of the crates see it.
+	cargo doc --workspace --no-deps --locked

@@ -1,0 +1,41 @@
+//! The one place where the server reads the system's clock and its random generator.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use wardkeep_model::{Clock, Entropy, EntropyError, Timestamp};
+
+/// The system's wall clock.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemClock;
+
+/// The random generator of aws-lc-rs, seeded by the operating system.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemEntropy;
+
+impl Clock for SystemClock {
+    fn now(&self) -> Timestamp {
+        #[expect(clippy::disallowed_methods, reason = "the clock that everybody else takes as a parameter")]
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Timestamp::from_millis(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+    }
+}
+
+impl Entropy for SystemEntropy {
+    fn fill(&self, out: &mut [u8]) -> Result<(), EntropyError> {
+        aws_lc_rs::rand::fill(out).map_err(|_| EntropyError)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn time_passes_2025_and_chance_differs() {
+        assert!(SystemClock.now().seconds() > 1_735_689_600);
+        let (mut first, mut second) = ([0_u8; 32], [0_u8; 32]);
+        SystemEntropy.fill(&mut first).unwrap();
+        SystemEntropy.fill(&mut second).unwrap();
+        assert_ne!(first, second);
+    }
+}
