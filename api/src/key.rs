@@ -131,6 +131,10 @@ pub struct Key {
     /// Period of rotation in days.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rotation_days: Option<u32>,
+    /// When the scheduler rotates it next.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(format = DateTime)]
+    pub next_rotation: Option<String>,
     /// When it was made.
     #[schema(format = DateTime)]
     pub created: String,
@@ -154,9 +158,22 @@ pub struct KeyVersion {
     /// When it was made.
     #[schema(format = DateTime)]
     pub created: String,
-    /// When its state last changed.
+    /// When it last became active.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(format = DateTime)]
-    pub changed: String,
+    pub activated: Option<String>,
+    /// When it was deactivated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(format = DateTime)]
+    pub deactivated: Option<String>,
+    /// When it was marked as compromised.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(format = DateTime)]
+    pub compromised: Option<String>,
+    /// When it was destroyed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(format = DateTime)]
+    pub destroyed: Option<String>,
     /// The public half as DER SubjectPublicKeyInfo, for RSA and elliptic curves.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub public_key: Option<Base64>,

@@ -77,7 +77,8 @@ fn render<T: Serialize>(format: Format, value: &T, columns: &[&str]) -> Result<S
 
 fn table(value: &Value, columns: &[&str]) -> String {
     let mut table = comfy_table::Table::new();
-    table.load_style_preset();
+    table.load_style(comfy_table::presets::NOTHING);
+    table.set_content_arrangement(comfy_table::ContentArrangement::Disabled);
     match value {
         Value::Array(rows) => {
             let names = names_of(rows, columns);
@@ -133,14 +134,5 @@ fn plain(value: &Value) -> String {
     }
 }
 
-/// The look of our tables: columns set apart by space, one rule under the header.
-trait Look {
-    fn load_style_preset(&mut self);
-}
-
-impl Look for comfy_table::Table {
-    fn load_style_preset(&mut self) {
-        self.load_preset(comfy_table::presets::NOTHING);
-        self.set_content_arrangement(comfy_table::ContentArrangement::Disabled);
-    }
-}
+#[cfg(test)]
+mod tests;

@@ -33,7 +33,7 @@ const PING: (Duration, Duration) = (Duration::from_secs(15), Duration::from_secs
 pub(crate) type Pool = Pooled<Connector, Full<Bytes>>;
 
 /// Why no connection came about.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConnectError {
     /// Nothing listens there, or the name is not known.
@@ -42,7 +42,7 @@ pub enum ConnectError {
         /// The server.
         address: Address,
         /// Why.
-        source: io::Error,
+        source: Arc<io::Error>,
     },
     /// TCP or TLS took too long.
     #[error("`{address}` did not complete a connection within {seconds} s")]
@@ -58,7 +58,7 @@ pub enum ConnectError {
         /// The server.
         address: Address,
         /// What the TLS library found.
-        source: io::Error,
+        source: Arc<io::Error>,
     },
 }
 
@@ -81,6 +81,31 @@ pub(crate) struct Live {
 pub(crate) struct Link {
     settings: Settings,
     live: ArcSwap<Live>,
+}
+
+impl ConnectError {
+    /// Whether connecting again would end the same: certificates do not get better by trying.
+    pub(crate) fn is_final(&self) -> bool {
+        match self {
+            Self::Tls { source, .. } => source.get_ref().is_some_and(|inner| inner.is::<rustls::Error>()),
+            Self::Unreachable { .. } | Self::Slow { .. } => false,
+        }
+    }
+
+    /// Finds why there was no usable connection inside an error of the HTTP library.
+    ///
+    /// In TLS 1.3 a server looks at the client certificate after the client is done with its handshake, so
+    /// that its refusal arrives as an alert in the middle of the first call.
+    pub(crate) fn find(error: &(dyn std::error::Error + 'static), address: &Address) -> Option<Self> {
+        std::iter::successors(Some(error), |error| error.source()).find_map(|error| {
+            if let Some(found) = error.downcast_ref::<Self>() {
+                return Some(found.clone());
+            }
+            let alert = error.downcast_ref::<io::Error>()?.get_ref()?.downcast_ref::<rustls::Error>()?;
+            let source = Arc::new(io::Error::new(io::ErrorKind::InvalidData, alert.clone()));
+            Some(Self::Tls { address: address.clone(), source })
+        })
+    }
 }
 
 impl Link {
@@ -134,11 +159,11 @@ impl Connector {
             let tcp = TcpStream::connect((address.host(), address.port()))
                 .await
                 .and_then(|tcp| tcp.set_nodelay(true).map(|()| tcp))
-                .map_err(|source| ConnectError::Unreachable { address: address.clone(), source })?;
+                .map_err(|source| ConnectError::Unreachable { address: address.clone(), source: Arc::new(source) })?;
             let stream = tls
                 .connect(address.server_name(), tcp)
                 .await
-                .map_err(|source| ConnectError::Tls { address: address.clone(), source })?;
+                .map_err(|source| ConnectError::Tls { address: address.clone(), source: Arc::new(source) })?;
             Ok(TokioIo::new(Tunnel(stream)))
         };
         tokio::time::timeout(limit, tunnel).await.unwrap_or(Err(slow))

@@ -175,6 +175,12 @@ fn identity(certificate: &X509Certificate<'_>) -> Option<Identity> {
     uris.next().is_none().then(|| Identity::parse(uri).ok()).flatten()
 }
 
+/// Whether the certificate in use belongs to that key file and not to the one of the settings.
+pub(crate) fn rests_on(settings: &Settings, key: &Path) -> bool {
+    let Ok(chain) = read_certificates("client certificate", &settings.certificate) else { return false };
+    certified(chain.clone(), &settings.key, settings).is_err() && certified(chain, key, settings).is_ok()
+}
+
 /// The key that belongs to the chain: the key file's, or the one that an interrupted renewal left beside it.
 ///
 /// A renewal replaces two files, and no system replaces two files at once. The new key is on disk before

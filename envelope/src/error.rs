@@ -44,6 +44,9 @@ pub enum SealError {
     /// No randomness.
     #[error(transparent)]
     Random(#[from] RandomFailed),
+    /// The keys could not be derived; the lengths in use rule it out.
+    #[error("the envelope's keys could not be derived")]
+    Derivation,
     /// A chunk could not be encrypted: the body is longer than the format allows (256 TiB).
     #[error("the body is longer than 2^32 chunks of 64 KiB: split it over several envelopes")]
     TooLong,
@@ -156,7 +159,7 @@ pub enum OpenError {
     #[error("the envelope was sealed for another context")]
     OtherContext,
     /// A chunk is not what was sealed at its place.
-    #[error("chunk {chunk} fails its check: the envelope was altered")]
+    #[error("chunk {chunk} fails its check: the envelope was altered or cut short")]
     ChunkAltered {
         /// Counted from 0.
         chunk: u64,
@@ -175,10 +178,16 @@ pub enum OpenError {
     Read(#[from] io::Error),
 }
 
-/// Why a header could not be given a newly wrapped key.
+/// Why an envelope could not be given a newly wrapped key.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RewrapError {
+    /// The new wrapped key is out of bounds.
+    #[error(transparent)]
+    Wrap(#[from] WrapError),
+    /// Copying the body failed.
+    #[error("the envelope could not be copied")]
+    Copy(#[from] io::Error),
     /// The envelope has no stanza with that wrapped key.
     #[error("the envelope has no stanza with that wrapped key")]
     NoSuchStanza,

@@ -82,35 +82,31 @@ pub(crate) struct Derived(Hkdf<Sha256>);
 pub(crate) struct BodyKey(pub(crate) Zeroizing<[u8; 32]>);
 
 impl Derived {
-    fn expand(&self, info: &[u8]) -> Zeroizing<[u8; 32]> {
+    /// `None` never happens: 32 bytes are far below HKDF's bound of 255 blocks. It is passed on, so that no
+    /// half-made key can ever be used.
+    fn expand(&self, info: &[u8]) -> Option<Zeroizing<[u8; 32]>> {
         let mut out = Zeroizing::new([0; 32]);
-        // 32 bytes are far below HKDF's bound of 255 blocks, so this cannot fail; a failure would leave
-        // the all-zero key, so it is looked at all the same.
-        let done = self.0.expand(info, out.as_mut_slice());
-        debug_assert!(done.is_ok(), "32 bytes fit into HKDF's output");
-        out
+        self.0.expand(info, out.as_mut_slice()).ok()?;
+        Some(out)
     }
 
-    fn mac(&self, header: &[&[u8]]) -> Option<Hmac<Sha256>> {
-        let key = self.expand(HEADER_INFO);
+    fn mac(&self, header: &[u8]) -> Option<Hmac<Sha256>> {
+        let key = self.expand(HEADER_INFO)?;
         let mut mac = <Hmac<Sha256> as KeyInit>::new_from_slice(key.as_slice()).ok()?;
-        for part in header {
-            mac.update(part);
-        }
+        mac.update(header);
         Some(mac)
     }
 
-    /// Makes the header's check over `header` (its parts one after the other), with the body's key.
-    /// `None` never happens with these lengths; it stands for the errors that the libraries could name.
-    pub(crate) fn commit(&self, header: &[&[u8]]) -> Option<([u8; CHECK], BodyKey)> {
+    /// Makes the check over a header's transcript, with the body's key.
+    pub(crate) fn commit(&self, header: &[u8]) -> Option<([u8; CHECK], BodyKey)> {
         let check = self.mac(header)?.finalize().into_bytes().into();
-        Some((check, BodyKey(self.expand(BODY_INFO))))
+        Some((check, BodyKey(self.expand(BODY_INFO)?)))
     }
 
-    /// The body's key if `check` is the one of this file key over `header`, compared in constant time.
-    pub(crate) fn check(&self, header: &[&[u8]], check: &[u8; CHECK]) -> Option<BodyKey> {
+    /// The body's key if `check` is the one of this file key over the transcript, compared in constant time.
+    pub(crate) fn check(&self, header: &[u8], check: &[u8; CHECK]) -> Option<BodyKey> {
         let found: [u8; CHECK] = self.mac(header)?.finalize().into_bytes().into();
-        bool::from(found.ct_eq(check)).then(|| BodyKey(self.expand(BODY_INFO)))
+        if bool::from(found.ct_eq(check)) { self.expand(BODY_INFO).map(BodyKey) } else { None }
     }
 }
 

@@ -33,6 +33,8 @@ mod random;
 mod seal;
 mod stanza;
 mod stream;
+#[cfg(test)]
+mod vectors;
 
 pub use error::{OpenError, RewrapError, SealError, UnwrapError, WrapError};
 pub use header::{MAX_CONTEXT, MAX_HEADER, MAX_STANZA, MAX_STANZAS, VERSION};

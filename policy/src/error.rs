@@ -230,6 +230,12 @@ impl Findings {
     }
 }
 
+impl From<Findings> for PolicyErrors {
+    fn from(findings: Findings) -> Self {
+        Self { findings: findings.found }
+    }
+}
+
 /// Turns one of Cedar's diagnostics into a finding of ours: message, first labelled span, help.
 pub(crate) fn from_diagnostic(
     kind: FindingKind,

@@ -1,18 +1,32 @@
 //! Decides who may do what with which key and record.
 mod bundle;
+mod change;
+mod decide;
 mod engine;
+mod entities;
 mod error;
 mod identity;
+mod json;
+mod keys;
 mod manifest;
+mod meaning;
+pub mod offline;
+mod plan;
 mod question;
 mod roles;
+mod rules;
+mod schema;
 mod snapshot;
+mod value;
 
-pub use bundle::BundleSource;
+pub use bundle::{BundleSource, MAX_BUNDLE};
+pub use change::{BoundTypeChange, BoundTypeDifference, EntityChange, EntityError, EntityErrors};
 pub use engine::Engine;
+pub use entities::EntityRecord;
 pub use error::{Finding, FindingKind, Place, PolicyErrors};
 pub use identity::{IdentityMap, IdentityMapError};
-pub use manifest::{Manifest, ResourceRule, Source};
+pub use manifest::{MANIFEST_FILE, Manifest, ResourceRule, Source};
+pub use meaning::OnError;
 pub use question::{BindingProblem, DenialReason, Denied, Question, QuestionError, Refusal, Resource};
 pub use roles::{ROLE_TYPE, Role, RoleError};
-pub use snapshot::{EntityChange, EntityErrors, EntityRecord, Snapshot};
+pub use snapshot::Snapshot;

@@ -29,6 +29,18 @@ pub enum Revocation {
     Expired,
 }
 
+impl Revocation {
+    /// A stable word for logs, metrics and problem types.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Serial => "certificate-revoked",
+            Self::Identity => "identity-revoked",
+            Self::Expired => "certificate-expired",
+        }
+    }
+}
+
 /// That certificates of an identity are refused if they were issued up to a moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IdentityCut {

@@ -6,7 +6,7 @@
 
 use rsa::pkcs8::SubjectPublicKeyInfoRef;
 use rsa::rand_core::{TryCryptoRng, TryRng};
-use rsa::traits::PublicKeyParts;
+use rsa::traits::{PaddingScheme, PublicKeyParts};
 use rsa::{Oaep, RsaPublicKey, pkcs1};
 use sha2::{Digest, Sha256};
 
@@ -81,8 +81,9 @@ fn check_bounds(modulus: &[u8], exponent: &[u8]) -> Result<(), WrapError> {
 impl Recipient for RsaRecipient {
     fn wrap(&self, file_key: &FileKey, random: &mut dyn Randomness) -> Result<Stanza, WrapError> {
         let padding = Oaep::<Sha256>::new_with_label(OAEP_LABEL);
-        let ciphertext =
-            self.key.encrypt(&mut Seed(random), padding, file_key.expose()).map_err(|_| WrapError::Rsa)?;
+        // The key's own `encrypt` takes only randomness that cannot fail; the padding's takes ours.
+        let ciphertext = PaddingScheme::encrypt(padding, &mut Seed(random), &self.key, file_key.expose());
+        let ciphertext = ciphertext.map_err(|_| WrapError::Rsa)?;
         debug_assert_eq!(ciphertext.len(), self.key.size());
         Ok(Stanza::new(StanzaKind::RSA, [self.fingerprint.as_slice(), &ciphertext].concat()))
     }

@@ -31,7 +31,7 @@ pub(crate) fn zip(path: &Path, visit: Visit<'_>) -> Result<(), InputError> {
     let mut archive = zip::ZipArchive::new(open(path)?).map_err(fault)?;
     for index in 0..archive.len() {
         let file = archive.by_index(index).map_err(fault)?;
-        let name = file.name().to_string();
+        let name = file.name().map_err(fault)?.into_owned();
         if !file.is_file() || !is_bundle_name(Path::new(&name)) {
             continue;
         }

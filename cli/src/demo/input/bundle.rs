@@ -13,15 +13,14 @@ use serde_json::value::RawValue;
 
 use super::InputError;
 
-/// A bundle's name inside its source, and its bytes.
-#[derive(Debug)]
+/// A bundle's name inside its source, and its bytes. No `Debug`: the bytes are people's records.
 pub(crate) struct Bundle {
     name: String,
     bytes: Vec<u8>,
 }
 
-/// One resource of a bundle.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// One resource of a bundle. No `Debug`: the bytes are somebody's record.
+#[derive(Clone)]
 pub(crate) struct Resource<'a> {
     /// Its bytes, as they stand in the bundle.
     pub(crate) raw: &'a [u8],
@@ -66,11 +65,7 @@ impl Bundle {
             }
         }
         let patients = patients(&heads);
-        let resource = |(head, raw): (Named, &'_ RawValue)| {
-            let patient = head.patient(&patients);
-            Resource { raw: raw.get().as_bytes(), kind: head.kind, id: head.id, patient }
-        };
-        Ok(heads.into_iter().map(resource).collect())
+        Ok(heads.into_iter().map(|(head, raw)| head.with(raw, &patients)).collect())
     }
 
     fn head(&self, index: usize, full_url: &Option<String>, raw: &RawValue) -> Result<Named, InputError> {
@@ -104,6 +99,11 @@ struct Named {
 }
 
 impl Named {
+    fn with<'a>(self, raw: &'a RawValue, patients: &BTreeMap<String, String>) -> Resource<'a> {
+        let patient = self.patient(patients);
+        Resource { raw: raw.get().as_bytes(), kind: self.kind, id: self.id, patient }
+    }
+
     /// Whom it is about. A `urn:uuid:` names an entry of the same bundle by its `fullUrl`; one that is
     /// not there is taken by its last part, for bundles are also cut into pieces.
     fn patient(&self, patients: &BTreeMap<String, String>) -> Option<String> {

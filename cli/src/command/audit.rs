@@ -1,0 +1,113 @@
+//! `wardkeep audit`: list, tail, verify, head.
+
+use std::time::Duration;
+
+use serde_json::Value;
+use wardkeep_client::Client;
+use wardkeep_client::admin::audit::AuditQuery;
+use wardkeep_client::wire::audit::{AuditRecord, AuditStatus, AuditVerdict};
+
+use super::CommandError;
+use super::remote::with_client;
+use crate::args::admin::{Audit, AuditList, AuditTail};
+use crate::output::{self, Format};
+
+/// How often `tail --follow` asks for more.
+const FOLLOW_EVERY: Duration = Duration::from_millis(500);
+/// How long the server may walk its log.
+const VERIFY_LIMIT: Duration = Duration::from_secs(600);
+/// What a list of records shows.
+const COLUMNS: [&str; 8] = ["sequence", "time", "actor", "subject", "action", "resource", "decision", "outcome"];
+
+/// Carries out a verb on the audit log.
+pub(crate) fn run(format: Format, verb: Audit) -> Result<(), CommandError> {
+    match verb {
+        Audit::List(args) => list(format, args),
+        Audit::Tail(args) => tail(format, args),
+        Audit::Verify(connection) => verdict(format, &connection),
+        Audit::Head(connection) => {
+            let head = with_client(&connection, |client| async move { Ok(client.audit().head().await?) })?;
+            Ok(output::show(format, &head, &[])?)
+        }
+    }
+}
+
+/// Shows what came of a verification; a broken log is an error of the server's.
+fn verdict(format: Format, connection: &crate::args::connection::Connection) -> Result<(), CommandError> {
+    let verdict = with_client(connection, |client| async move {
+        Ok(client.with_deadline(VERIFY_LIMIT).audit().verify().await?)
+    })?;
+    output::show(format, &verdict, &[])?;
+    match verdict.status {
+        AuditStatus::Verified => Ok(()),
+        AuditStatus::Consistent => {
+            output::remark("consistent; rollback not checkable (no head is kept outside the database)");
+            Ok(())
+        }
+        AuditStatus::Broken => Err(CommandError::AuditBroken { detail: broken(verdict) }),
+    }
+}
+
+fn broken(verdict: AuditVerdict) -> String {
+    let place = verdict.first_bad.map_or_else(String::new, |record| format!(" at record {record}"));
+    let detail = verdict.detail.map_or_else(String::new, |detail| format!(": {detail}"));
+    format!("{place}{detail}")
+}
+
+fn list(format: Format, args: AuditList) -> Result<(), CommandError> {
+    let AuditList { from, list } = args;
+    let limit = list.limit.unwrap_or(usize::MAX);
+    let records = with_client(&list.connection, |client| async move { records(&client, from, limit).await })?;
+    show(format, &records)
+}
+
+fn tail(format: Format, args: AuditTail) -> Result<(), CommandError> {
+    let AuditTail { lines, follow, connection } = args;
+    with_client(&connection, |client| async move {
+        let mut next = client.audit().head().await?.records.saturating_sub(lines) + 1;
+        loop {
+            let found = records(&client, next, usize::MAX).await?;
+            next += found.len() as u64;
+            if !found.is_empty() || !follow {
+                show(format, &found)?;
+            }
+            if !follow {
+                return Ok(());
+            }
+            tokio::time::sleep(FOLLOW_EVERY).await;
+        }
+    })
+}
+
+async fn records(client: &Client, from: u64, limit: usize) -> Result<Vec<AuditRecord>, CommandError> {
+    let mut all = Vec::new();
+    let mut from = from;
+    while all.len() < limit {
+        let size = u32::try_from((limit - all.len()).min(1000)).unwrap_or(1000);
+        let page = client.audit().records(&AuditQuery { from: Some(from), limit: Some(size), ..AuditQuery::default() }).await?;
+        if page.records.is_empty() {
+            break;
+        }
+        from = page.next;
+        all.extend(page.records);
+    }
+    all.truncate(limit);
+    Ok(all)
+}
+
+/// A table shows what the record says; JSON and YAML show the record as it stands in the chain.
+fn show(format: Format, records: &[AuditRecord]) -> Result<(), CommandError> {
+    if format != Format::Table {
+        return Ok(output::show(format, &records, &[])?);
+    }
+    let rows: Vec<Value> = records.iter().map(row).collect();
+    Ok(output::show(format, &rows, &COLUMNS)?)
+}
+
+fn row(record: &AuditRecord) -> Value {
+    let mut row = serde_json::from_str(&record.line).unwrap_or_else(|_| Value::Object(serde_json::Map::new()));
+    if let Value::Object(fields) = &mut row {
+        fields.insert("sequence".to_owned(), record.sequence.into());
+    }
+    row
+}

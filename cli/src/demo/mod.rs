@@ -1,0 +1,2 @@
+//! The demonstration.
+pub(crate) mod input;

@@ -1,0 +1,122 @@
+//! Files that appear whole or not at all: written beside their place under a passing name, renamed at the end.
+//!
+//! A decrypted file that was cut off half way would look like a record; and nobody should read a key file
+//! before its mode is set.
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use tempfile::NamedTempFile;
+
+use crate::error::FileError;
+
+/// Who may read the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Readers {
+    /// Its owner alone (mode 0600).
+    Owner,
+    /// Whoever the process's umask lets.
+    Anyone,
+}
+
+/// A file that is being written; dropped before [`WholeFile::finish`], it leaves nothing behind.
+#[derive(Debug)]
+pub(crate) struct WholeFile {
+    temporary: NamedTempFile,
+    place: PathBuf,
+    replace: bool,
+}
+
+impl WholeFile {
+    /// Starts a file. One that stands there already is refused at once unless `replace`.
+    pub(crate) fn create(place: &Path, readers: Readers, replace: bool) -> Result<Self, FileError> {
+        if !replace && place.symlink_metadata().is_ok() {
+            return Err(FileError::at("create", place)(io::Error::new(
+                io::ErrorKind::AlreadyExists,
+                "it exists already; choose another name or remove it",
+            )));
+        }
+        let folder = match place.parent() {
+            Some(folder) if !folder.as_os_str().is_empty() => folder,
+            _ => Path::new("."),
+        };
+        let mut builder = tempfile::Builder::new();
+        builder.prefix(".wardkeep-").suffix(".part");
+        permit(&mut builder, readers);
+        let temporary = builder.tempfile_in(folder).map_err(FileError::at("create", place))?;
+        Ok(Self { temporary, place: place.to_owned(), replace })
+    }
+
+    /// Makes the file durable and gives it its name.
+    pub(crate) fn finish(self) -> Result<(), FileError> {
+        let Self { temporary, place, replace } = self;
+        temporary.as_file().sync_all().map_err(FileError::at("write", &place))?;
+        let moved = if replace { temporary.persist(&place) } else { temporary.persist_noclobber(&place) };
+        moved.map(drop).map_err(|error| FileError::at("create", &place)(error.error))
+    }
+}
+
+impl Write for WholeFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.temporary.as_file_mut().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.temporary.as_file_mut().flush()
+    }
+}
+
+/// Writes `bytes` as one whole file.
+pub(crate) fn write(place: &Path, bytes: &[u8], readers: Readers, replace: bool) -> Result<(), FileError> {
+    let mut file = WholeFile::create(place, readers, replace)?;
+    file.write_all(bytes).map_err(FileError::at("write", place))?;
+    file.finish()
+}
+
+#[cfg(unix)]
+fn permit(builder: &mut tempfile::Builder<'_, '_>, readers: Readers) {
+    use std::os::unix::fs::PermissionsExt as _;
+    let mode = match readers {
+        Readers::Owner => 0o600,
+        Readers::Anyone => 0o666,
+    };
+    builder.permissions(std::fs::Permissions::from_mode(mode));
+}
+
+#[cfg(not(unix))]
+fn permit(_: &mut tempfile::Builder<'_, '_>, _: Readers) {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_there_only_when_it_is_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = folder.path().join("out");
+        let mut file = WholeFile::create(&place, Readers::Owner, false).unwrap();
+        file.write_all(b"half").unwrap();
+        assert!(!place.exists());
+        drop(file);
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "nothing is left behind");
+
+        write(&place, b"whole", Readers::Owner, false).unwrap();
+        assert_eq!(std::fs::read(&place).unwrap(), b"whole");
+        let refusal = write(&place, b"other", Readers::Owner, false).unwrap_err();
+        assert!(refusal.to_string().contains("exists already"), "{refusal}");
+        write(&place, b"other", Readers::Owner, true).unwrap();
+        assert_eq!(std::fs::read(&place).unwrap(), b"other");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn private_files_are_private_from_the_first_byte() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        let place = folder.path().join("key");
+        let file = WholeFile::create(&place, Readers::Owner, false).unwrap();
+        assert_eq!(file.temporary.as_file().metadata().unwrap().permissions().mode() & 0o777, 0o600);
+        file.finish().unwrap();
+        assert_eq!(place.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+    }
+}

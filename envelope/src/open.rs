@@ -1,0 +1,108 @@
+//! Opening: the header first, its check next, and only then a body.
+
+use std::io::{self, Read, Write};
+
+use crate::header::Header;
+use crate::key::BodyKey;
+use crate::stream::{ChunkCipher, OpenReader, open_whole};
+use crate::{FileKey, OpenError, RewrapError, Stanza, Unwrap, WrappedKey};
+
+/// An envelope whose header was read. What it tells is a *claim* until the envelope was opened.
+#[derive(Debug)]
+pub struct Opener<R> {
+    header: Header,
+    body: R,
+}
+
+impl<'a> Opener<&'a [u8]> {
+    /// Reads the header of an envelope that is in memory.
+    ///
+    /// # Errors
+    /// [`OpenError`]: not an envelope, another version, a header out of bounds or cut short.
+    pub fn from_bytes(sealed: &'a [u8]) -> Result<Self, OpenError> {
+        Self::from_reader(sealed)
+    }
+
+    /// Opens the whole body at once: all of it or nothing.
+    ///
+    /// # Errors
+    /// Those of [`Opener::reader`], and [`OpenError::ChunkAltered`] or [`OpenError::Truncated`] of the body.
+    pub fn open(self, holders: &[&dyn Unwrap], context: &[u8]) -> Result<Vec<u8>, OpenError> {
+        let key = self.unlock(holders, context)?;
+        open_whole(&ChunkCipher::new(&key), self.body)
+    }
+}
+
+impl<R: Read> Opener<R> {
+    /// Reads the header, and nothing of the body. A file wants no buffering of the caller's: chunks are read whole.
+    ///
+    /// # Errors
+    /// [`OpenError`]: not an envelope, another version, a header out of bounds or cut short, or reading failed.
+    pub fn from_reader(mut input: R) -> Result<Self, OpenError> {
+        Ok(Self { header: Header::read(&mut input)?, body: input })
+    }
+
+    /// The context that the envelope claims. Do not act on it: name the expected one to [`Opener::reader`].
+    /// To pass it on unread is sound only where unwrapping itself is bound to it, as the key service's is.
+    #[must_use]
+    pub fn claimed_context(&self) -> &[u8] {
+        &self.header.context
+    }
+
+    /// All stanzas, unknown kinds included.
+    #[must_use]
+    pub fn stanzas(&self) -> &[Stanza] {
+        &self.header.stanzas
+    }
+
+    /// The wrapped data keys to ask a key service about; malformed stanzas are left out.
+    pub fn wrapped_keys(&self) -> impl Iterator<Item = WrappedKey> {
+        self.header.stanzas.iter().filter_map(|stanza| WrappedKey::read(stanza)?.ok())
+    }
+
+    /// Unwraps the file key, checks the header under it, and gives the plaintext as a reader.
+    ///
+    /// The reader yields only what was authenticated. An envelope that was cut short is an error where it
+    /// ends: whoever stops reading early has not seen a whole one. Memory: one chunk.
+    ///
+    /// # Errors
+    /// [`OpenError::OtherContext`], [`OpenError::NotForUs`], [`OpenError::Unwrap`] of the first stanza that a
+    /// holder knows as its own, [`OpenError::HeaderAltered`].
+    pub fn reader(self, holders: &[&dyn Unwrap], context: &[u8]) -> Result<OpenReader<R>, OpenError> {
+        let key = self.unlock(holders, context)?;
+        Ok(OpenReader::new(self.body, ChunkCipher::new(&key)))
+    }
+
+    /// Copies the envelope with the key service's newly wrapped form of the same data key, without opening it.
+    ///
+    /// The header's check leaves the wrapped bytes out (see `docs/formats.md`), so it holds as before. Wrapped
+    /// bytes of another data key make an envelope that nobody opens.
+    ///
+    /// # Errors
+    /// [`RewrapError`]: no stanza holds `old`, bounds, or copying failed.
+    pub fn rewrap(mut self, old: &WrappedKey, new: Vec<u8>, out: &mut impl Write) -> Result<(), RewrapError> {
+        let stanza = old.stanza();
+        let place = self.header.stanzas.iter_mut().find(|one| **one == stanza).ok_or(RewrapError::NoSuchStanza)?;
+        *place = WrappedKey::new(old.key(), new)?.stanza();
+        self.header.check_bounds()?;
+        out.write_all(&self.header.encode())?;
+        io::copy(&mut self.body, out)?;
+        Ok(())
+    }
+
+    fn unlock(&self, holders: &[&dyn Unwrap], context: &[u8]) -> Result<BodyKey, OpenError> {
+        // Before any key is asked for; what is equal here is authentic once the check below has passed.
+        if self.header.context != context {
+            return Err(OpenError::OtherContext);
+        }
+        let file_key = self.file_key(holders)?;
+        let derived = file_key.derive(&self.header.salt);
+        derived.check(&self.header.transcript(), &self.header.check).ok_or(OpenError::HeaderAltered)
+    }
+
+    fn file_key(&self, holders: &[&dyn Unwrap]) -> Result<FileKey, OpenError> {
+        let answers = self.header.stanzas.iter().flat_map(|stanza| holders.iter().map(|holder| holder.unwrap(stanza)));
+        let first = answers.flatten().next().ok_or(OpenError::NotForUs { count: self.header.stanzas.len() })?;
+        Ok(first?)
+    }
+}

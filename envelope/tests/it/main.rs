@@ -1,0 +1,11 @@
+//! The envelope from outside: round trips, golden bytes, and what an attacker with the file can try.
+
+#![cfg(test)]
+
+mod body;
+mod commitment;
+mod golden;
+mod harness;
+mod header;
+mod recipients;
+mod round_trip;

@@ -1,0 +1,243 @@
+//! The verbs, one function each, split by noun; this file holds what they share.
+//!
+//! A verb takes its permit by value, so that it cannot be reached without a decision:
+//!
+//! ```compile_fail,E0061
+//! async fn destroy(kms: &wardkeep_kms::Kms, id: &wardkeep_model::KeyId) {
+//!     let _ = kms.destroy_key(id, Default::default(), None).await;
+//! }
+//! ```
+//!
+//! and the permit of one verb is not that of another:
+//!
+//! ```compile_fail,E0308
+//! use wardkeep_model::action::DescribeKey;
+//! async fn destroy(kms: &wardkeep_kms::Kms, permit: wardkeep_model::Permit<DescribeKey>, id: &wardkeep_model::KeyId) {
+//!     let _ = kms.destroy_key(permit, id, Default::default(), None).await;
+//! }
+//! ```
+//!
+//! | file | verbs |
+//! |---|---|
+//! | [`ring`] | create, describe, list, delete |
+//! | [`create`] | create a key |
+//! | [`describe`] | describe and list keys |
+//! | [`change`] | update, rotate, enable, suspend, deactivate, compromise |
+//! | [`deletion`] | schedule and cancel a deletion, destroy |
+//! | [`data_key`] | generate, unwrap, rewrap |
+//! | [`data`] | encrypt, decrypt |
+//! | [`signature`] | sign, verify |
+//! | [`random`] | random bytes |
+
+pub mod change;
+pub mod create;
+pub mod data;
+pub mod data_key;
+pub mod deletion;
+pub mod describe;
+mod guard;
+pub mod random;
+mod record;
+pub mod ring;
+pub mod signature;
+
+use std::sync::Arc;
+
+use moka::sync::Cache;
+use wardkeep_model::{Clock, Entropy, KeyFacts, KeyId, KeyState, KeyVersion, RingName};
+use wardkeep_store::{Store, Table};
+
+pub use change::KeyUpdate;
+pub use create::NewKey;
+pub use data::{Decrypt, Encrypt, Encrypted, Opened};
+pub use data_key::{DataKey, GenerateDataKey, RewrapDataKey, Rewrapped, UnwrapDataKey, Unwrapped};
+pub use deletion::DeletionPlan;
+pub use describe::{KeyInfo, ListKeys, Page, VersionInfo};
+pub use ring::{ListRings, NewRing, RingInfo};
+pub use signature::{Sign, SignatureInput, Signed, Verified, Verify};
+
+use crate::error::{KmsError, LoadError};
+use crate::keyring::{Key, Keyring, version_row};
+use crate::material::{self, Material, RSA_WEIGHT};
+use crate::pool::Pool;
+use crate::wrapped::{self, WrappedInfo};
+
+/// Most labels of a key or ring.
+pub const MAX_LABELS: usize = 64;
+/// Longest label name, in bytes.
+pub const MAX_LABEL_NAME: usize = 63;
+/// Longest label value, in bytes.
+pub const MAX_LABEL_VALUE: usize = 256;
+/// Most items of a page.
+pub const MAX_PAGE: usize = 1000;
+/// How long an idempotency key is remembered, in milliseconds: 24 hours.
+pub const REPLAY_MILLIS: u64 = 24 * 3_600_000;
+
+/// How the key service runs.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Threads for RSA private operations; as many as processors.
+    pub rsa_threads: usize,
+    /// RSA operations that may wait for a thread before others are refused.
+    pub rsa_queue: usize,
+    /// RSA keys that may wait to be made, by one thread of their own.
+    pub making_queue: usize,
+    /// Parsed RSA keys kept in memory; 16 AES or elliptic-curve keys count as one.
+    pub parsed_keys: usize,
+}
+
+/// An `If-Match` of the caller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Precondition {
+    /// The revision that must still be the newest; `None` for any.
+    pub revision: Option<u64>,
+}
+
+/// Names a request, so that it takes effect once however often it is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Idempotency {
+    /// Digest of actor, subject, route and the caller's idempotency key.
+    pub id: [u8; 32],
+    /// Digest of the request's body.
+    pub body: [u8; 32],
+}
+
+/// The key service. Cheap to clone; all clones are one service.
+#[derive(Clone)]
+pub struct Kms {
+    pub(crate) inner: Arc<Inner>,
+}
+
+/// What the verbs work on.
+pub(crate) struct Inner {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) entropy: Arc<dyn Entropy>,
+    pub(crate) keyring: Keyring,
+    /// Parsed material by slot number.
+    cache: Cache<u64, Arc<Material>>,
+    /// For RSA private operations.
+    pub(crate) rsa: Pool,
+    /// For making RSA keys, which takes up to seconds and must not stand before private operations.
+    pub(crate) maker: Pool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        let rsa_threads = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
+        Self { rsa_threads, rsa_queue: 256, making_queue: 32, parsed_keys: 512 }
+    }
+}
+
+impl Kms {
+    /// Loads rings and keys; material is read and parsed at first use.
+    ///
+    /// # Errors
+    /// [`LoadError`] if the store cannot be read, or holds a row that is not understood.
+    pub fn load(
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+        settings: Settings,
+    ) -> Result<Self, LoadError> {
+        let keyring = Keyring::load(store.as_ref())?;
+        let capacity = settings.parsed_keys.saturating_mul(RSA_WEIGHT as usize) as u64;
+        let cache =
+            Cache::builder().weigher(|_, material: &Arc<Material>| material.weight()).max_capacity(capacity).build();
+        let rsa = Pool::new("kms-rsa", settings.rsa_threads, settings.rsa_queue).map_err(LoadError::Threads)?;
+        let maker = Pool::new("kms-make", 1, settings.making_queue).map_err(LoadError::Threads)?;
+        Ok(Self { inner: Arc::new(Inner { store, clock, entropy, keyring, cache, rsa, maker }) })
+    }
+
+    /// What policies may know about a key, destroyed ones included; for deciding only.
+    #[must_use]
+    pub fn facts(&self, key: &KeyId) -> Option<KeyFacts> {
+        self.inner.keyring.key(key).map(|key| key.facts.clone())
+    }
+
+    /// A ring, for deciding only.
+    #[must_use]
+    pub fn ring(&self, name: &RingName) -> Option<Arc<RingInfo>> {
+        self.inner.keyring.ring(name).map(|ring| Arc::new(RingInfo::new(name.clone(), &ring)))
+    }
+
+    /// Which key and version a wrapped data key or ciphertext names, unauthenticated; for deciding only.
+    ///
+    /// # Errors
+    /// [`KmsError::Malformed`] for anything this service never made.
+    pub fn peek(&self, wrapped: &[u8]) -> Result<WrappedInfo, KmsError> {
+        wrapped::parse(wrapped).map(|(info, _)| info)
+    }
+
+    /// Whether that version is compromised, so that a use of it needs `UseCompromisedKey`; for deciding only.
+    #[must_use]
+    pub fn is_compromised(&self, key: &KeyId, version: KeyVersion) -> bool {
+        let key = self.inner.keyring.key(key);
+        key.is_some_and(|key| key.version(version).is_some_and(|found| found.state == KeyState::Compromised))
+    }
+
+    /// Whether any version of the key is compromised; for deciding only.
+    #[must_use]
+    pub fn any_compromised(&self, key: &KeyId) -> bool {
+        let key = self.inner.keyring.key(key);
+        key.is_some_and(|key| key.body.versions.iter().any(|version| version.state == KeyState::Compromised))
+    }
+
+    /// How many keys are not destroyed, for metrics.
+    #[must_use]
+    pub fn key_count(&self) -> usize {
+        self.inner.keyring.keys_after(None, usize::MAX).iter().filter(|key| !key.is_destroyed()).count()
+    }
+}
+
+impl Inner {
+    /// A version's parsed secret, from the cache or the store. RSA keys are parsed on the worker pool.
+    pub(crate) async fn material(
+        self: &Arc<Self>,
+        key: &Arc<Key>,
+        version: KeyVersion,
+    ) -> Result<Arc<Material>, KmsError> {
+        let slot = key.slot(version).ok_or(KmsError::VersionNotFound { version })?;
+        if let Some(material) = self.cache.get(&slot.number) {
+            return Ok(material);
+        }
+        if !material::is_dear(key.body.spec) {
+            return self.read_material(key, version, slot.number);
+        }
+        let (inner, key, number) = (Arc::clone(self), Arc::clone(key), slot.number);
+        // Whoever waited while another parsed the same key finds it in the cache.
+        let job = move || inner.cache.get(&number).map_or_else(|| inner.read_material(&key, version, number), Ok);
+        self.rsa.run(job).await
+    }
+
+    fn read_material(&self, key: &Key, version: KeyVersion, slot: u64) -> Result<Arc<Material>, KmsError> {
+        let id = &key.facts.id;
+        let found = self.store.read(Table::Material, &version_row(id, version));
+        let found = found.map_err(|_| KmsError::StoreUnreadable)?;
+        // No row: destroyed between the check of the state and here.
+        let found = found.ok_or(KmsError::KeyDestroyed)?;
+        let material = Arc::new(Material::parse(key.body.spec, key.body.usage, &found.value)?);
+        self.cache.insert(slot, Arc::clone(&material));
+        // Whoever destroys forgets the material after the state has changed. If the state changed while we
+        // read, that may have been before the line above.
+        let now = self.keyring.key(id);
+        if now.is_none_or(|now| now.version(version).is_none_or(|found| found.state == KeyState::Destroyed)) {
+            self.cache.invalidate(&slot);
+        }
+        Ok(material)
+    }
+
+    /// Drops a key's parsed secrets from memory.
+    pub(crate) fn forget(&self, key: &Key) {
+        for slot in key.slots() {
+            self.cache.invalidate(&slot.number);
+        }
+        self.cache.run_pending_tasks();
+    }
+}
+
+impl std::fmt::Debug for Kms {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Kms(..)")
+    }
+}

@@ -1,0 +1,467 @@
+//! One decision from question to grant or refusal, in the order that leaks nothing.
+//!
+//! 1. the actor has an entity; 2. the question makes sense; 3. the actor may act for the subject; 4. the action on the
+//! named resource; 5. `UseCompromisedKey`, where asked; 6. the protect or release action on the record. The first
+//! that fails ends it. All of it is one audit event.
+
+use std::sync::Arc;
+
+use cedar_policy_core::ast::{Context, Entity, EntityUIDEntry, Request};
+use cedar_policy_core::entities::{Entities, NoEntitiesSchema, TCComputation};
+use cedar_policy_core::evaluator::Evaluator;
+use cedar_policy_core::extensions::Extensions;
+use sha2::{Digest, Sha256};
+use smol_str::SmolStr;
+use wardkeep_model::action::Target;
+use wardkeep_model::{
+    ActionName, AuditEvent, BindingDigest, Decision, EncryptionContext, EntityUid, EventDetail, Grant, PolicySet,
+    Release, ResourceBinding, Timestamp,
+};
+
+use crate::entities::{Parsed, Parser, Shape, StoreError};
+use crate::keys::{KeyCache, Thing};
+use crate::meaning::{OnError, Tally, Verdict};
+use crate::plan::{ActionPlan, ContextShape, RecordPlan};
+use crate::question::takes_record;
+use crate::value::{BUILTIN, context, entity, string};
+use crate::{BindingProblem, DenialReason, Denied, Question, QuestionError, Refusal, Resource, Snapshot, Source};
+
+/// The name under which the server's own jobs act.
+pub(crate) const SCHEDULER: (&str, &str) = ("Wardkeep::System", "scheduler");
+/// What they may do. It stands in the engine, not in a policy set, so that no set can forbid it.
+const SCHEDULED: [ActionName; 2] = [ActionName::RotateKey, ActionName::DestroyKey];
+/// The id that audit records of such decisions name.
+const SCHEDULER_POLICY: &str = "wardkeep:scheduler";
+
+/// One decision under way.
+pub(crate) struct Case<'a> {
+    pub(crate) snapshot: &'a Snapshot,
+    pub(crate) keys: &'a KeyCache,
+    pub(crate) time: Timestamp,
+    pub(crate) action: ActionName,
+    pub(crate) question: &'a Question<'a>,
+}
+
+/// What the decisions so far said, for the event.
+#[derive(Default)]
+struct Trail {
+    policies: Vec<String>,
+    errors: Vec<String>,
+    record: Option<(EntityUid, String)>,
+}
+
+/// A record as one decision sees it.
+struct Record {
+    thing: Thing,
+    refs: Vec<EntityUid>,
+}
+
+impl<'a> Case<'a> {
+    /// Takes the decision.
+    pub(crate) fn run(&self) -> Result<Grant, Refusal> {
+        let caller = self.question.caller;
+        if is_scheduler(caller.actor()) {
+            return self.scheduled();
+        }
+        let Some(actor) = self.known_identity(caller.actor()) else {
+            return Err(self.denied(DenialReason::UnknownActor, Trail::default()));
+        };
+        self.check_target()?;
+        match self.action.set() {
+            PolicySet::Control => self.control(actor),
+            PolicySet::Data => self.data(actor),
+        }
+    }
+
+    /// The server's own jobs: fixed verbs, on any key, for nobody else.
+    fn scheduled(&self) -> Result<Grant, Refusal> {
+        let acts_for_itself = !self.question.caller.acts_for_another() && self.question.caller.serial().is_none();
+        if !acts_for_itself || !SCHEDULED.contains(&self.action) || self.question.context.is_some() {
+            return Err(self.denied(DenialReason::NotForTheScheduler, Trail::default()));
+        }
+        self.check_target()?;
+        let trail = Trail { policies: vec![SCHEDULER_POLICY.to_owned()], ..Trail::default() };
+        Ok(Grant { event: self.event(Decision::Allow, "ok", trail), binding: None, release: None, compromised: false })
+    }
+
+    /// A control verb: the actor itself, its roles, nothing of the bundle.
+    fn control(&self, actor: &Parsed) -> Result<Grant, Refusal> {
+        let action = self.action.as_str();
+        if self.question.caller.acts_for_another() {
+            return Err(Refusal::Question(QuestionError::SubjectOnControlVerb { action }));
+        }
+        if self.question.context.is_some_and(|context| context.resource().is_some()) {
+            return Err(Refusal::Question(QuestionError::ResourceNotAllowed { action }));
+        }
+        let mut trail = Trail::default();
+        let held = self.snapshot.roles.bits_of(&actor.record.uid);
+        let (allowed, forbidden) = match self.control_verdict(&actor.record.uid, held) {
+            Some((plan, verdict)) => (trail.take(plan, &verdict), verdict.forbidden),
+            None => (false, false),
+        };
+        if !allowed {
+            return Err(self.denied(not_permitted(forbidden), trail));
+        }
+        if let (ActionName::IssueToken, Resource::Identity(target)) = (self.action, self.question.resource)
+            && self.snapshot.roles.bits_of(target) & !held != 0
+        {
+            trail.policies.clear();
+            return Err(self.denied(DenialReason::StrongerIdentity, trail));
+        }
+        Ok(Grant { event: self.event(Decision::Allow, "ok", trail), binding: None, release: None, compromised: false })
+    }
+
+    fn control_verdict(&self, actor: &EntityUid, roles: u8) -> Option<(&'a ActionPlan, Verdict)> {
+        let control = &self.snapshot.control;
+        let builtin = BUILTIN.as_ref()?;
+        let resource = match self.question.resource {
+            Resource::System(part) => Thing::system(builtin, part),
+            Resource::Role(role) => Thing::role(builtin, role),
+            Resource::Identity(uid) => Thing::identity(&control.types, uid, self.snapshot.roles.bits_of(uid))?,
+            Resource::Key(_) | Resource::MissingKey(_) | Resource::Ring { .. } => return None,
+        };
+        let principal = Thing::identity(&control.types, actor, roles)?;
+        let plan = control.plans.get(&self.action)?;
+        let entities = [principal.entity.clone(), resource.entity.clone()];
+        Some((plan, verdict(plan, &principal, &resource, Context::empty(), entities.into())))
+    }
+
+    /// A data verb: the subject, the bundle in force.
+    fn data(&self, actor: &'a Parsed) -> Result<Grant, Refusal> {
+        let record = self.check_record()?;
+        let mut trail = Trail::default();
+        if let Some((binding, plan)) = record {
+            trail.record = Some((binding.entity.clone(), self.record_action(plan).0.clone()));
+        }
+        let subject = self.subject(actor, &mut trail)?;
+        let Some(resource) = self.resource() else {
+            return Err(self.denied(DenialReason::NoPermit, trail));
+        };
+        self.own_action(self.action, (actor, subject), &resource, &mut trail)?;
+        if self.question.compromised {
+            self.own_action(ActionName::UseCompromisedKey, (actor, subject), &resource, &mut trail)?;
+        }
+        let mut release = None;
+        if let Some((binding, plan)) = record {
+            self.on_record(binding, plan, (actor, subject), &mut trail)?;
+            release = Some(Release { record: binding.entity.clone() });
+        }
+        let binding = self.question.context.map(|context| BindingDigest::new(context, self.question.recipient));
+        let event = self.event(Decision::Allow, "ok", trail);
+        Ok(Grant { event, binding, release, compromised: self.question.compromised })
+    }
+
+    /// The one the action is decided for: the actor, or whom it may act for.
+    fn subject(&self, actor: &'a Parsed, trail: &mut Trail) -> Result<&'a Parsed, Refusal> {
+        let caller = self.question.caller;
+        if !caller.acts_for_another() {
+            return Ok(actor);
+        }
+        let (snapshot, uid) = (self.snapshot, caller.subject());
+        if uid.is_reserved() {
+            return Err(Refusal::Question(QuestionError::ReservedSubject { subject: uid.clone() }));
+        }
+        let manifest = &snapshot.data.manifest;
+        let may_be = snapshot.identity.is_identity_type(uid.kind()) || manifest.subjects.iter().any(|t| t == uid.kind());
+        let Some(subject) = snapshot.entities.get(uid).filter(|_| may_be) else {
+            return Err(self.denied(DenialReason::UnknownSubject, std::mem::take(trail)));
+        };
+        if snapshot.roles.bits_of(uid) != 0 {
+            return Err(self.denied(DenialReason::SubjectHoldsRole, std::mem::take(trail)));
+        }
+        let allowed = snapshot.data.act_for.as_ref().is_some_and(|plan| {
+            let (context, _) = self.context(plan.shape, actor);
+            let thing = Thing { uid: subject.uid.clone(), entity: subject.entity.clone() };
+            let entities = self.slice(plan, &[&actor.refs, &subject.refs], vec![actor.entity.clone(), thing.entity.clone()]);
+            let principal = Thing { uid: actor.uid.clone(), entity: actor.entity.clone() };
+            trail.take(plan, &verdict(plan, &principal, &thing, context, entities))
+        });
+        if allowed { Ok(subject) } else { Err(self.denied(DenialReason::MayNotActFor, std::mem::take(trail))) }
+    }
+
+    /// One of Wardkeep's own actions on the named resource.
+    fn own_action(
+        &self,
+        action: ActionName,
+        who: (&Parsed, &Parsed),
+        resource: &Thing,
+        trail: &mut Trail,
+    ) -> Result<(), Refusal> {
+        let Some(plan) = self.snapshot.data.plans.get(&action) else {
+            return Err(self.denied(DenialReason::NoPermit, std::mem::take(trail)));
+        };
+        let verdict = self.on_behalf(plan, who, resource, &[]);
+        if trail.take(plan, &verdict) {
+            return Ok(());
+        }
+        let reason = match action {
+            ActionName::UseCompromisedKey => DenialReason::CompromisedKey,
+            _ => not_permitted(verdict.forbidden),
+        };
+        Err(self.denied(reason, std::mem::take(trail)))
+    }
+
+    /// The protect or release action on the record that the context names.
+    fn on_record(
+        &self,
+        binding: &ResourceBinding,
+        plan: &RecordPlan,
+        who: (&Parsed, &Parsed),
+        trail: &mut Trail,
+    ) -> Result<(), Refusal> {
+        let record = match plan.source {
+            Source::Stored => match self.snapshot.entities.get(&binding.entity) {
+                None => return Err(self.denied(DenialReason::UnknownRecord, std::mem::take(trail))),
+                Some(found) => Record {
+                    thing: Thing { uid: found.uid.clone(), entity: found.entity.clone() },
+                    refs: found.refs.to_vec(),
+                },
+            },
+            Source::Bound => self.bound(binding)?,
+        };
+        let (_, action) = self.record_action(plan);
+        let verdict = self.on_behalf(action, who, &record.thing, &record.refs);
+        if trail.take(action, &verdict) {
+            return Ok(());
+        }
+        let forbidden = verdict.forbidden;
+        let reason = if forbidden { DenialReason::ForbiddenOnRecord } else { DenialReason::NoPermitOnRecord };
+        Err(self.denied(reason, std::mem::take(trail)))
+    }
+
+    fn record_action<'p>(&self, plan: &'p RecordPlan) -> &'p (String, ActionPlan) {
+        match self.action {
+            ActionName::GenerateDataKey => &plan.protect,
+            _ => &plan.release,
+        }
+    }
+
+    /// The decision for a subject, with the actor in the context.
+    fn on_behalf(&self, plan: &ActionPlan, who: (&Parsed, &Parsed), resource: &Thing, refs: &[EntityUid]) -> Verdict {
+        let (actor, subject) = who;
+        let (context, encryption) = self.context(plan.shape, actor);
+        let mut roots = vec![subject.entity.clone(), resource.entity.clone()];
+        roots.extend(encryption.map(|thing| thing.entity));
+        let entities = self.slice(plan, &[&subject.refs, refs], roots);
+        let principal = Thing { uid: subject.uid.clone(), entity: subject.entity.clone() };
+        verdict(plan, &principal, resource, context, entities)
+    }
+
+    /// The context of a decision, with no more members than the policies look at.
+    fn context(&self, shape: ContextShape, actor: &Parsed) -> (Context, Option<Thing>) {
+        let encryption = self.question.context.filter(|_| shape.encryption);
+        let recipient = self.question.recipient.filter(|_| shape.recipient);
+        let record = self.question.context.and_then(EncryptionContext::resource).filter(|_| shape.record);
+        let base = if shape.actor { actor.actor.clone() } else { Context::empty() };
+        if encryption.is_none() && recipient.is_none() && record.is_none() {
+            return (base, None);
+        }
+        let Context::Value(base) = base else { return (Context::empty(), None) };
+        let mut members = base.as_ref().clone();
+        if let Some(recipient) = recipient {
+            members.insert(SmolStr::new_static("recipient"), string(&recipient.to_string()));
+        }
+        if let Some(record) = record {
+            members.insert(SmolStr::new_static("record"), string(record.entity.kind()));
+        }
+        let thing = encryption.and_then(|context| Some(Thing::encryption(BUILTIN.as_ref()?, context)));
+        if let Some(thing) = &thing {
+            let uid = cedar_policy_core::ast::Literal::EntityUID(thing.uid.clone());
+            members.insert(SmolStr::new_static("encryption"), cedar_policy_core::ast::Value::new(uid, None));
+        }
+        (context(members), thing)
+    }
+
+    /// The entities that a decision can look at, and no others: what the request names, and what the policies reach
+    /// from there in as many steps as the validator found them to take.
+    fn slice(&self, plan: &ActionPlan, refs: &[&[EntityUid]], mut roots: Vec<Arc<Entity>>) -> Vec<Arc<Entity>> {
+        let data = &self.snapshot.data;
+        roots.extend(plan.entity.clone());
+        let steps = match data.level {
+            Some(level) => level.saturating_sub(1),
+            None => u32::MAX,
+        };
+        if steps == 0 {
+            return roots;
+        }
+        let literals: &[EntityUid] = if data.level.is_none() { &data.literals } else { &[] };
+        let mut open: Vec<&EntityUid> = refs.iter().flat_map(|some| some.iter()).chain(literals).collect();
+        let mut seen: std::collections::HashSet<&EntityUid> = std::collections::HashSet::new();
+        for _ in 0..steps {
+            let mut next = Vec::new();
+            for uid in open {
+                let Some(found) = self.snapshot.entities.get(uid).filter(|_| seen.insert(uid)) else { continue };
+                roots.push(found.entity.clone());
+                next.extend(found.refs.iter());
+            }
+            if next.is_empty() {
+                break;
+            }
+            open = next;
+        }
+        roots
+    }
+
+    /// The resource of a data verb as an entity.
+    fn resource(&self) -> Option<Thing> {
+        let builtin = BUILTIN.as_ref()?;
+        match self.question.resource {
+            Resource::Key(facts) => self.keys.key(facts),
+            Resource::MissingKey(id) => Some(Thing::missing_key(builtin, id)),
+            Resource::Ring { name, labels } => Some(Thing::ring(builtin, name, labels)),
+            Resource::System(part) => Some(Thing::system(builtin, part)),
+            Resource::Role(_) | Resource::Identity(_) => None,
+        }
+    }
+
+    /// A bound record, made of what the context says and nothing else.
+    fn bound(&self, binding: &ResourceBinding) -> Result<Record, Refusal> {
+        let kind = binding.entity.kind();
+        let refuse = |problem| {
+            Refusal::Question(QuestionError::BoundAttributesInvalid { kind: kind.to_owned(), problem })
+        };
+        let (snapshot, nothing) = (self.snapshot, wardkeep_model::Attributes::new());
+        let parents = binding.parents.as_deref().unwrap_or_default();
+        if let Some(parent) = parents.iter().find(|parent| parent.is_reserved()) {
+            return Err(refuse(BindingProblem::Parent { parent: parent.clone() }));
+        }
+        let ancestors = snapshot.entities.above(&binding.entity, parents).map_err(|error| match error {
+            StoreError::Shape(problem) => refuse(problem),
+            StoreError::Cycle | StoreError::TooManyAncestors => {
+                refuse(BindingProblem::Parent { parent: binding.entity.clone() })
+            }
+        })?;
+        let attributes = binding.attributes.as_ref().unwrap_or(&nothing);
+        let parser = Parser { schema: &snapshot.data.schema, types: &snapshot.data.types };
+        let kind = parser.types.get(kind).ok_or_else(|| refuse(BindingProblem::UnknownEntityType { kind: kind.to_owned() }))?;
+        let uid = entity(kind, binding.entity.id());
+        let shape = Shape { attributes, tags: &nothing, parents, roles: 0 };
+        let (entity, refs) = parser.entity(&binding.entity, uid.clone(), shape, &ancestors).map_err(refuse)?;
+        Ok(Record { thing: Thing { uid: Arc::new(uid), entity: Arc::new(entity) }, refs })
+    }
+
+    fn known_identity(&self, uid: &EntityUid) -> Option<&'a Parsed> {
+        let known = self.snapshot.identity.is_identity_type(uid.kind());
+        self.snapshot.entities.get(uid).filter(|_| known).map(Arc::as_ref)
+    }
+
+    /// The record of the context and its plan, where this verb decides on one.
+    fn check_record(&self) -> Result<Option<(&'a ResourceBinding, &'a RecordPlan)>, Refusal> {
+        let Some(binding) = self.question.context.and_then(EncryptionContext::resource) else { return Ok(None) };
+        let kind = binding.entity.kind();
+        if !takes_record(self.action) {
+            return Err(Refusal::Question(QuestionError::ResourceNotAllowed { action: self.action.as_str() }));
+        }
+        if self.action == ActionName::RewrapDataKey {
+            return Ok(None);
+        }
+        let Some(plan) = self.snapshot.data.records.get(kind) else {
+            return Err(Refusal::Question(QuestionError::UndeclaredType { kind: kind.to_owned() }));
+        };
+        if plan.source == Source::Stored && (binding.attributes.is_some() || binding.parents.is_some()) {
+            return Err(Refusal::Question(QuestionError::StoredTypeWithAttributes { kind: kind.to_owned() }));
+        }
+        Ok(Some((binding, plan)))
+    }
+
+    fn check_target(&self) -> Result<(), Refusal> {
+        let fits = match (self.action.target(), self.question.resource) {
+            (Target::Key, Resource::Key(_) | Resource::MissingKey(_))
+            | (Target::Ring, Resource::Ring { .. })
+            | (Target::System, Resource::System(_))
+            | (Target::Role, Resource::Role(_)) => true,
+            (Target::Identity, Resource::Identity(uid)) => self.snapshot.identity.is_identity_type(uid.kind()),
+            _ => false,
+        };
+        if fits {
+            return Ok(());
+        }
+        let (action, resource) = (self.action.as_str(), self.question.resource.entity());
+        Err(Refusal::Question(QuestionError::WrongTarget { action, resource }))
+    }
+
+    fn denied(&self, reason: DenialReason, mut trail: Trail) -> Refusal {
+        if matches!(reason, DenialReason::UnknownActor | DenialReason::UnknownSubject | DenialReason::SubjectHoldsRole) {
+            trail.policies.clear();
+        }
+        let event = self.event(Decision::Deny, "denied", trail).with(EventDetail::Reason, reason.as_str());
+        Refusal::Denied(Box::new(Denied { event, reason }))
+    }
+
+    fn event(&self, decision: Decision, outcome: &'static str, trail: Trail) -> AuditEvent {
+        let caller = self.question.caller;
+        let mut detail = Vec::new();
+        if let Some(recipient) = self.question.recipient {
+            detail.push((EventDetail::Recipient, recipient.to_string()));
+        }
+        if let Some(context) = self.question.context {
+            detail.push((EventDetail::ContextDigest, hex(&Sha256::digest(context.canonical()))));
+        }
+        let Trail { policies, errors, record } = trail;
+        AuditEvent {
+            time: self.time,
+            actor: caller.actor().clone(),
+            subject: caller.subject().clone(),
+            action: self.action.as_str().to_owned(),
+            resource: self.question.resource.entity(),
+            record,
+            decision,
+            policies,
+            errors,
+            policy_version: self.snapshot.version,
+            outcome,
+            request: caller.request().clone(),
+            serial: caller.serial().cloned(),
+            detail,
+        }
+    }
+}
+
+impl Trail {
+    /// Takes up what one decision said; a denial forgets the permits of those before it.
+    fn take(&mut self, plan: &ActionPlan, verdict: &Verdict) -> bool {
+        if !verdict.allow {
+            self.policies.clear();
+        }
+        let ids = |indices: &[usize]| -> Vec<String> {
+            indices.iter().filter_map(|at| plan.rules.get(*at)).map(|rule| rule.id.clone()).collect()
+        };
+        self.policies.extend(ids(&verdict.reasons));
+        self.errors.extend(ids(&verdict.errors));
+        verdict.allow
+    }
+}
+
+/// What the policies of one action say.
+fn verdict(plan: &ActionPlan, principal: &Thing, resource: &Thing, context: Context, slice: Vec<Arc<Entity>>) -> Verdict {
+    let mut tally = Tally::default();
+    let extensions = Extensions::all_available();
+    let known = |thing: &Thing| EntityUIDEntry::Known { euid: thing.uid.clone(), loc: None };
+    let request = Request::new_unchecked(known(principal), plan.entry.clone(), known(resource), Some(context));
+    // Ancestors are complete in every entity of ours, so Cedar need not compute them (nor could it: the slice holds
+    // no groups). One entity twice, as where somebody acts on itself, is one entity.
+    let closed = TCComputation::AssumeAlreadyComputed;
+    let Ok(entities) = Entities::new().add_entities(slice, None::<&NoEntitiesSchema>, closed, extensions) else {
+        // Two different entities under one name cannot come out of one store. If they did: nobody is allowed anything.
+        return Verdict { allow: false, forbidden: true, reasons: Vec::new(), errors: Vec::new() };
+    };
+    let evaluator = Evaluator::new(request, &entities, extensions);
+    for (at, rule) in plan.rules.iter().enumerate() {
+        tally.add(OnError::Deny, at, rule.effect, rule.say(&evaluator));
+    }
+    tally.verdict()
+}
+
+pub(crate) fn is_scheduler(uid: &EntityUid) -> bool {
+    (uid.kind(), uid.id()) == SCHEDULER
+}
+
+fn not_permitted(forbidden: bool) -> DenialReason {
+    if forbidden { DenialReason::Forbidden } else { DenialReason::NoPermit }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    const DIGITS: [char; 16] = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'];
+    let digit = |nibble: u8| DIGITS.get(usize::from(nibble)).copied().unwrap_or('0');
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+}

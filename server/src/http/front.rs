@@ -1,0 +1,112 @@
+//! The edge that every request passes: its id, its rate, a place among those that run, metrics; and the one place
+//! where a problem becomes bytes. Revocation and time are checked before, by the accept loop.
+//!
+//! Lean on purpose: what stands here is paid by every data key.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use axum::extract::{MatchedPath, Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
+use tokio::time::Instant;
+use wardkeep_model::RequestId;
+
+use super::limits::Spent;
+use super::problem::{Fault, Told};
+use crate::peer::{Peer, RemoteAddress};
+use crate::state::App;
+
+/// Names a request in logs, answers and the audit log.
+pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const LIMIT: HeaderName = HeaderName::from_static("ratelimit-limit");
+const REMAINING: HeaderName = HeaderName::from_static("ratelimit-remaining");
+const RESET: HeaderName = HeaderName::from_static("ratelimit-reset");
+
+/// The edge of the mutual-TLS listener.
+pub async fn api(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
+    let began = Instant::now();
+    let id = request_id(&app, request.headers());
+    let (route, method) = (request.extensions().get::<MatchedPath>().cloned(), request.method().clone());
+    let admitted = match &id {
+        Ok(id) => {
+            request.extensions_mut().insert(id.clone());
+            admit(&app, &request)
+        }
+        Err(_) => Err(Fault::Unexpected),
+    };
+    let mut response = match admitted {
+        Err(fault) => fault.into_response(),
+        Ok(spent) => {
+            let mut response = carry(&app, request, next).await;
+            if let Some(spent) = spent {
+                tell_rate(response.headers_mut(), spent);
+            }
+            response
+        }
+    };
+    finish(&mut response, id.ok().as_ref());
+    let route = route.as_ref().map_or("unmatched", MatchedPath::as_str);
+    app.meters.request(&method, route, response.status(), began.elapsed());
+    response
+}
+
+/// The edge of the enrolment listener: no certificate yet, so that the address is what the rate counts.
+pub async fn enrol(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
+    let id = request_id(&app, request.headers());
+    let address = request.extensions().get::<RemoteAddress>().map(|remote| remote.0.ip());
+    let mut response = match (&id, app.limits.enrolment(address.unwrap_or(IpAddr::from([0, 0, 0, 0])))) {
+        (Err(_), _) => Fault::Unexpected.into_response(),
+        (_, Err(wait)) => Fault::RateLimited { wait }.into_response(),
+        (Ok(id), Ok(())) => {
+            request.extensions_mut().insert(id.clone());
+            carry(&app, request, next).await
+        }
+    };
+    finish(&mut response, id.ok().as_ref());
+    response
+}
+
+/// Somebody, and not too often?
+fn admit(app: &App, request: &Request) -> Result<Option<Spent>, Fault> {
+    let peer = request.extensions().get::<Arc<Peer>>().ok_or(Fault::NoCertificate)?;
+    app.limits.request(&peer.identity)
+}
+
+/// Runs the request in a place among those that run at once.
+async fn carry(app: &App, request: Request, next: Next) -> Response {
+    match app.limits.place() {
+        Ok(_place) => next.run(request).await,
+        Err(fault) => fault.into_response(),
+    }
+}
+
+/// A caller's id if it is one, else a fresh one: a bad id is not worth refusing a request for, and is never echoed.
+fn request_id(app: &App, headers: &HeaderMap) -> Result<RequestId, wardkeep_model::EntropyError> {
+    let given = headers.get(REQUEST_ID).and_then(|value| value.to_str().ok()).and_then(|text| RequestId::new(text).ok());
+    if let Some(id) = given {
+        return Ok(id);
+    }
+    let mut bits = [0; 16];
+    app.entropy.fill(&mut bits)?;
+    Ok(RequestId::from_random(u128::from_be_bytes(bits)))
+}
+
+/// Writes the problem, if there is one, now that the request's id is known.
+fn finish(response: &mut Response, id: Option<&RequestId>) {
+    if let Some(told) = response.extensions_mut().remove::<Told>() {
+        told.write(response, id);
+    }
+    let headers = response.headers_mut();
+    if let Some(value) = id.and_then(|id| HeaderValue::from_str(id.as_str()).ok()) {
+        headers.insert(REQUEST_ID, value);
+    }
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+}
+
+fn tell_rate(headers: &mut HeaderMap, spent: Spent) {
+    headers.insert(LIMIT, HeaderValue::from(spent.limit));
+    headers.insert(REMAINING, HeaderValue::from(spent.remaining));
+    headers.insert(RESET, HeaderValue::from(spent.reset_seconds));
+}

@@ -1,0 +1,32 @@
+//! `POST /v1/rings`
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use http::StatusCode;
+use wardkeep_api::ring::{CreateRing, Ring};
+use wardkeep_kms::NewRing;
+use wardkeep_model::{RingName, action};
+
+use crate::http::etag::Tagged;
+use crate::http::extract::KeyedAsker;
+use crate::http::json::HashedJson;
+use crate::http::problem::Fault;
+use crate::state::App;
+
+/// Makes a key ring.
+#[utoipa::path(post, path = "/v1/rings", tag = "rings", request_body = CreateRing, responses((status = 201, body = Ring)))]
+pub async fn create_ring(
+    State(app): State<Arc<App>>,
+    keyed: KeyedAsker,
+    body: HashedJson<CreateRing>,
+) -> Result<(StatusCode, Tagged<Json<Ring>>), Fault> {
+    let CreateRing { name, labels } = body.value;
+    let name = RingName::new(&name)?;
+    let idempotency = keyed.idempotency("create-ring", name.as_str(), body.hash);
+
+    let permit = keyed.asker.permit_ring::<action::CreateRing>(&name).await?;
+    let made = app.kms.create_ring(permit, NewRing { name, labels }, idempotency).await?;
+    Ok((StatusCode::CREATED, Tagged { revision: made.revision, answer: Json(super::ring(&made)) }))
+}
