@@ -26,6 +26,8 @@ pub struct Signature {
     pub key: String,
     /// Its version; `verify` takes it.
     pub version: u32,
+    /// `rsa-pss-sha256`, `ecdsa-p256-sha256` or `ed25519`.
+    pub algorithm: String,
     /// The signature.
     pub signature: Base64,
 }

@@ -1,6 +1,7 @@
 //! `wardkeep`: the one binary. Parse, match, delegate.
 
 mod args;
+mod bundle_folder;
 mod command;
 mod demo;
 mod error;
@@ -8,6 +9,7 @@ mod output;
 mod progress;
 mod secret;
 mod system;
+mod whole_file;
 
 use std::process::ExitCode;
 

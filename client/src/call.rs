@@ -312,40 +312,4 @@ fn fault_of(error: &CallError) -> (Fault, Option<Duration>) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_segment_stays_one_segment() {
-        assert_eq!(segment("Clinic::User"), "Clinic%3A%3AUser");
-        for (text, written) in [("..", "%2E%2E"), ("a/b", "a%2Fb"), ("a?b#c", "a%3Fb%23c"), ("é", "%C3%A9"), ("%", "%25")] {
-            assert_eq!(segment(text), written);
-        }
-    }
-
-    #[test]
-    fn a_query_holds_only_what_is_given() {
-        let path = query("/v1/keys", &[("limit", Some("5".into())), ("ring", None), ("cursor", Some("a&b=c".into()))]);
-        assert_eq!(path, "/v1/keys?limit=5&cursor=a%26b%3Dc");
-        assert_eq!(query("/v1/keys", &[("limit", None)]), "/v1/keys");
-    }
-
-    #[test]
-    fn a_subject_travels_in_ascii_and_comes_back_whole() {
-        for id in ["ana", "żółć", "a\"b\\c", "日本"] {
-            let uid = EntityUid::new("User", id).unwrap();
-            let header = ascii_entity(&uid);
-            assert!(HeaderValue::from_str(&header).is_ok_and(|h| h.to_str().is_ok()), "{header}");
-            assert_eq!(EntityUid::parse(&header).unwrap(), uid);
-        }
-    }
-
-    #[test]
-    fn retry_after_is_seconds_or_nothing() {
-        let with = |text: &'static str| retry_after(&HeaderMap::from_iter([(RETRY_AFTER, HeaderValue::from_static(text))]));
-        assert_eq!(with("7"), Some(Duration::from_secs(7)));
-        for odd in ["-1", "soon", "1.5", "Wed, 21 Oct 2026 07:28:00 GMT", ""] {
-            assert_eq!(with(odd), None, "{odd}");
-        }
-    }
-}
+mod tests;

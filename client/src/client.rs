@@ -159,6 +159,11 @@ impl Client {
     pub(crate) fn shared(&self) -> &Shared {
         &self.shared
     }
+
+    #[cfg(test)]
+    pub(crate) fn shared_for_test(self) -> Arc<Shared> {
+        self.shared
+    }
 }
 
 impl Shared {

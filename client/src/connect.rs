@@ -240,3 +240,6 @@ impl AsyncWrite for Tunnel {
         self.0.is_write_vectored()
     }
 }
+
+#[cfg(test)]
+mod tests;

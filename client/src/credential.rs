@@ -247,3 +247,6 @@ fn read(what: &'static str, path: &Path) -> Result<zeroize::Zeroizing<Vec<u8>>, 
 fn pem(what: &'static str, path: &Path) -> CredentialError {
     CredentialError::Pem { what, path: path.to_owned() }
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,7 +11,7 @@ use wardkeep_api::{Context, Secret};
 use wardkeep_envelope::{
     DataKey, FileKey, OpenError, Opener, RandomFailed, Recipient, RewrapError, SealError, Sealer, WrapError, WrappedKey,
 };
-use wardkeep_model::{EncryptionContext, Entropy, IdError, KeyId};
+use wardkeep_model::{EncryptionContext, IdError, KeyId};
 use zeroize::Zeroizing;
 
 use crate::cache::{PlainDataKey, Protecting};

@@ -8,8 +8,8 @@ use wardkeep_model::{Clock, Entropy, EntropyError, Timestamp};
 mod credentials;
 mod server;
 
-pub(crate) use credentials::{Authority, Folder};
-pub(crate) use server::{Reply, Seen, Server};
+pub(crate) use credentials::{Authority, Folder, now_millis};
+pub(crate) use server::{Reply, Seen, Server, mutual, open};
 
 /// A clock that stands until it is moved.
 #[derive(Default)]

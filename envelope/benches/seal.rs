@@ -4,6 +4,8 @@ use std::hint::black_box;
 use std::io::{Read, Write};
 use std::time::Duration;
 
+use aes_gcm::aead::AeadInOut;
+use aes_gcm::{Aes256Gcm, KeyInit};
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use wardkeep_envelope::{DataKey, FileKey, Opener, RandomFailed, Sealer};
 
@@ -49,6 +51,22 @@ fn sixty_four_mebibytes(criterion: &mut Criterion) {
     group.bench_function("open_whole", |b| {
         b.iter(|| Opener::from_bytes(black_box(&sealed)).unwrap().open(&[&key], b"bench").unwrap());
     });
+    group.bench_function("open_in_place", |b| {
+        let room = || sealed.clone();
+        let open = |buffer: &mut Vec<u8>| Opener::open_in_place(buffer, &[&key], b"bench").unwrap();
+        b.iter_batched_ref(room, open, BatchSize::PerIteration);
+    });
+    // The floors: the bare cipher over warm memory, and what touching a new buffer costs by itself.
+    group.bench_function("floor_aes_gcm", |b| {
+        let (cipher, nonce) = (Aes256Gcm::new(&[9; 32].into()), [0; 12].into());
+        let mut buffer = plaintext.clone();
+        b.iter(|| {
+            for chunk in buffer.chunks_mut(64 << 10) {
+                black_box(cipher.encrypt_inout_detached(&nonce, &[], chunk.into()).unwrap());
+            }
+        });
+    });
+    group.bench_function("floor_new_buffer", |b| b.iter(|| black_box(plaintext.clone())));
     group.finish();
 
     let short = vec![0x5a; 1024];

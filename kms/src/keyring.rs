@@ -147,9 +147,9 @@ impl Keyring {
         let mut bad = None;
         store.scan(Table::Ring, &mut |found| {
             match (RingName::new(&found.id), row::read_ring(&found.value)) {
-                (Ok(name), Some(body)) => keyring.install_ring(name, found.sequence, body),
+                (Ok(name), Some(body)) => drop(keyring.install_ring(name, found.sequence, body)),
                 _ => bad = Some(LoadError::Row { table: "ring", id: found.id }),
-            };
+            }
         })?;
         store.scan(Table::Key, &mut |found| {
             match (KeyId::parse(&found.id), row::read_key(&found.value)) {
@@ -160,7 +160,7 @@ impl Keyring {
                     keyring.install_key(id, found.sequence, body);
                 }
                 _ => bad = Some(LoadError::Row { table: "key", id: found.id }),
-            };
+            }
         })?;
         bad.map_or(Ok(keyring), Err)
     }

@@ -165,7 +165,7 @@ fn decode_spki(der: &[u8]) -> Option<(&[u8], &[u8])> {
 /// Content of one DER value, and what follows it.
 fn decode(der: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
     let (len, content) = match der {
-        [found, short @ 0..0x80, content @ ..] if *found == tag => (usize::from(*short), content),
+        [found, short @ 0..=0x7F, content @ ..] if *found == tag => (usize::from(*short), content),
         [found, 0x81, len, content @ ..] if *found == tag => (usize::from(*len), content),
         [found, 0x82, high, low, content @ ..] if *found == tag => {
             (usize::from(u16::from_be_bytes([*high, *low])), content)

@@ -66,7 +66,7 @@ impl DataSet {
         if source.len() > MAX_BUNDLE {
             let message = format!("the bundle has {} bytes: use at most {MAX_BUNDLE}", source.len());
             findings.add(FindingKind::TooLarge, "bundle", message, "");
-            findings.finish()?;
+            return Err(findings.into());
         }
         let manifest = Manifest::parse(&source.manifest)?;
         let loaded = Self::load_with(identity, manifest, source, &mut findings);

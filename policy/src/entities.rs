@@ -53,8 +53,6 @@ pub(crate) struct Parsed {
     pub(crate) uid: Arc<EntityUID>,
     /// With all ancestors and, for an identity, its roles.
     pub(crate) entity: Arc<Entity>,
-    /// Ancestors by parents alone: roles are held directly and passed on to nobody.
-    pub(crate) ancestors: Box<[EntityUid]>,
     /// The entities its attributes and tags name.
     pub(crate) refs: Box<[EntityUid]>,
     /// The context `{ actor }` with this entity as the actor.
@@ -191,7 +189,8 @@ impl EntityStore {
         members.map(|members| members.iter().cloned().collect()).unwrap_or_default()
     }
 
-    /// Every entity above `parents`, themselves included, as far as the store knows them.
+    /// Every entity above `parents`, themselves included, as far as the store knows them. By parents alone: roles are
+    /// held directly and passed on to nobody.
     pub(crate) fn above(&self, of: &EntityUid, parents: &[EntityUid]) -> Result<Vec<EntityUid>, StoreError> {
         let mut found: Vec<EntityUid> = Vec::new();
         let mut seen: HashSet<EntityUid> = HashSet::new();
@@ -227,8 +226,8 @@ impl EntityStore {
         let shape = Shape { attributes: &record.attributes, tags: &record.tags, parents: &record.parents, roles };
         let (entity, refs) = parser.entity(&record.uid, uid.clone(), shape, &ancestors).map_err(StoreError::Shape)?;
         let actor = actor_context(&record.uid);
-        let (ancestors, refs) = (ancestors.into_boxed_slice(), refs.into_boxed_slice());
-        Ok(Parsed { record, origin, uid: Arc::new(uid), entity: Arc::new(entity), ancestors, refs, actor })
+        let (uid, entity, refs) = (Arc::new(uid), Arc::new(entity), refs.into_boxed_slice());
+        Ok(Parsed { record, origin, uid, entity, refs, actor })
     }
 }
 
@@ -310,9 +309,7 @@ fn problem(uid: &EntityUid, parents: &[EntityUid], misfit: &Misfit) -> BindingPr
         Misfit::UnexpectedEntityType(_) | Misfit::ExternalEntityType(_) => {
             BindingProblem::UnknownEntityType { kind: uid.kind().to_owned() }
         }
-        Misfit::TypeMismatch(_)
-        | Misfit::ExtensionFunctionLookup(_)
-        | Misfit::UndeclaredAction(_)
-        | Misfit::ActionDeclarationMismatch(_) => BindingProblem::Type { name },
+        // Mostly a type mismatch; whatever Cedar adds later does not fit either.
+        _ => BindingProblem::Type { name },
     }
 }

@@ -224,7 +224,7 @@ impl Findings {
         Err(PolicyErrors { findings: self.found })
     }
 
-    /// The errors, where something was found or the caller knows that something must be.
+    #[cfg(test)]
     pub(crate) fn into_vec(self) -> Vec<Finding> {
         self.found
     }

@@ -29,7 +29,7 @@ pub(crate) struct ActionPlan {
     pub(crate) shape: ContextShape,
 }
 
-/// Which members an action's context has in the schema.
+/// Which members the context of a decision needs.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct ContextShape {
     pub(crate) actor: bool,
@@ -77,10 +77,11 @@ impl<'a> Planner<'a> {
         let entity = self.actions.get(action)?;
         let ancestors: HashSet<EntityUID> = entity.ancestors().cloned().collect();
         let validator: &ValidatorSchema = self.schema.as_ref();
+        let rules = self.rules.for_action(action, &ancestors);
         Some(ActionPlan {
             entry: EntityUIDEntry::known(action.clone(), None),
-            rules: self.rules.for_action(action, &ancestors),
-            shape: shape(validator, action),
+            shape: shape(validator, action, &rules),
+            rules,
             entity: (!ancestors.is_empty()).then(|| entity.clone()),
         })
     }
@@ -201,9 +202,11 @@ fn is_actor(found: &Type) -> bool {
     fields == [("id", &Type::String), ("kind", &Type::String)]
 }
 
-fn shape(schema: &ValidatorSchema, action: &EntityUID) -> ContextShape {
+/// The members that the schema declares and some policy looks at; the others need not be made for a request.
+fn shape(schema: &ValidatorSchema, action: &EntityUID, rules: &[Arc<Rule>]) -> ContextShape {
     let members = members(schema, action);
-    let has = |wanted: &str| members.iter().any(|(name, _, known)| *name == wanted && *known);
+    let declared = |wanted: &str| members.iter().any(|(name, _, known)| *name == wanted && *known);
+    let has = |wanted: &str| declared(wanted) && rules.iter().any(|rule| rule.looks_at(wanted));
     ContextShape {
         actor: has("actor"),
         recipient: has("recipient"),

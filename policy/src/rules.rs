@@ -6,7 +6,9 @@ use std::sync::Arc;
 use cedar_policy::{
     ActionConstraint, EntityUid as CedarUid, Policy, PolicyId, PolicySet, Schema, ValidationMode, Validator,
 };
-use cedar_policy_core::ast::{Effect, EntityUID, Expr, Literal, Policy as CorePolicy, SlotEnv, ValueKind};
+use cedar_policy_core::ast::{
+    Effect, EntityUID, Expr, ExprKind, Literal, Policy as CorePolicy, SlotEnv, ValueKind, Var,
+};
 use cedar_policy_core::evaluator::Evaluator;
 
 use crate::error::{Finding, FindingKind, Findings, from_diagnostic};
@@ -63,6 +65,27 @@ impl Rule {
             ActionConstraint::Eq(uid) => uid.as_ref() == action,
             ActionConstraint::In(uids) => uids.iter().any(holds),
         }
+    }
+
+    /// Whether the policy could tell a context with this member from one without: it reads such an attribute of
+    /// anything, or takes the context as a whole.
+    pub(crate) fn looks_at(&self, member: &str) -> bool {
+        let is_context = |expr: &Expr| matches!(expr.expr_kind(), ExprKind::Var(Var::Context));
+        let (mut whole, mut taken_apart) = (0_usize, 0_usize);
+        for expr in self.condition.subexpressions() {
+            match expr.expr_kind() {
+                ExprKind::Var(Var::Context) => whole += 1,
+                ExprKind::GetAttr { expr, attr } | ExprKind::HasAttr { expr, attr } => {
+                    if attr == member {
+                        return true;
+                    }
+                    taken_apart += usize::from(is_context(expr));
+                }
+                _ => {}
+            }
+        }
+        // `context has a.b.c`, `context == {..}`, `f(context)`: some context stands elsewhere than before a dot.
+        whole > taken_apart
     }
 
     /// What the policy says in one request.

@@ -15,6 +15,9 @@ use crate::peer::Peer;
 /// A certificate's name among all issuers.
 pub type CertificateName = ([u8; 32], CertificateSerial);
 
+/// Stands for every issuer: with a foreign CA a serial is revoked here without knowing which of its CAs signed it.
+pub const ANY_ISSUER: [u8; 32] = [0; 32];
+
 /// Why a peer is refused although its certificate once was good.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Revocation {
@@ -148,7 +151,8 @@ impl Revoked {
 
 impl Lists {
     fn names(&self, name: &CertificateName) -> bool {
-        self.own.contains(name) || self.listed.contains(name)
+        let any = || self.own.contains(&(ANY_ISSUER, name.1.clone()));
+        self.own.contains(name) || self.listed.contains(name) || any()
     }
 
     fn refuses(&self, peer: &Peer) -> Option<Revocation> {

@@ -108,7 +108,9 @@ impl Future for Commit {
         match &mut self.0 {
             State::Ready(result) => Poll::Ready(result.take().unwrap_or(Err(CommitError::Closed))),
             // A sender that is dropped without an answer belongs to a writer that ended badly.
-            State::Waiting(receiver) => Pin::new(receiver).poll(context).map(|got| got.unwrap_or(Err(CommitError::Failed))),
+            State::Waiting(receiver) => {
+                Pin::new(receiver).poll(context).map(|got| got.unwrap_or(Err(CommitError::Failed)))
+            }
         }
     }
 }

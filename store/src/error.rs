@@ -220,7 +220,9 @@ pub enum OpenError {
         tag: String,
     },
     /// Every row opens, and yet they are not the newest rows: an old one was put back, or one is gone.
-    #[error("the rows of the state database are not those of its newest commit: old rows were put back or rows removed")]
+    #[error(
+        "the rows of the state database are not those of its newest commit: old rows were put back or rows removed"
+    )]
     StateDigest,
     /// One of the few rows that hold the store's own keys and numbers is gone or changed.
     #[error("the store's own row `{name}` is missing or changed: restore a backup")]

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use wardkeep_model::{
-    AuditEvent, CertificateSerial, Clock, Decision, Entropy, EntropyError, EntityUid, EventDetail, RequestId, Timestamp,
+    AuditEvent, CertificateSerial, Clock, Decision, EntityUid, Entropy, EntropyError, EventDetail, RequestId, Timestamp,
 };
 
 /// A clock that stands still until it is told.

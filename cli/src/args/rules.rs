@@ -70,6 +70,9 @@ pub(crate) enum OnError {
 pub(crate) struct BundleFolder {
     /// The folder: `wardkeep.toml`, a `.cedarschema`, `.cedar` files, perhaps `entities.json`.
     pub(crate) folder: PathBuf,
+    /// The server's configuration file, for its `[identity]`; without it the defaults hold.
+    #[arg(long, env = "WARDKEEP_CONFIG", value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
 }
 
 /// Load a bundle.

@@ -1,8 +1,28 @@
 //! One file a noun. Each takes its arguments, does the work, and shows one answer.
 
+mod audit;
+mod cert;
 mod completions;
+mod config;
+mod context;
+mod data_key;
+mod entity;
+mod file;
+mod key;
+pub(crate) mod policy;
+pub(crate) mod remote;
+mod ring;
+mod signature;
+
+use std::path::PathBuf;
+
+use wardkeep_client::{CallError, CredentialError, EnrolError, RecordError, SettingsError, Side};
+use wardkeep_model::IdError;
+use wardkeep_model::context::ContextError;
+use wardkeep_server::config::ConfigError;
 
 use crate::args::{Cli, Noun};
+use crate::bundle_folder::BundleFolderError;
 use crate::demo::input::InputError;
 use crate::error::{Blame, FileError};
 use crate::output::OutputError;
@@ -20,24 +40,119 @@ pub(crate) enum CommandError {
     /// A secret could not be read.
     #[error(transparent)]
     Secret(#[from] SecretError),
+    /// A name that cannot be.
+    #[error(transparent)]
+    Name(#[from] IdError),
+    /// An encryption context that cannot be.
+    #[error(transparent)]
+    Context(#[from] ContextError),
+    /// A word of the command line that the wire does not know; only a mistake of ours makes this.
+    #[error("the command line knows a word that the API does not: {0}")]
+    Word(#[source] serde_json::Error),
+    /// Not the JSON that it should be.
+    #[error("`{}` cannot be used: {error}", path.display())]
+    JsonFile { path: PathBuf, error: serde_json::Error },
+    /// Not base64.
+    #[error("{what} is not base64 (RFC 4648, with padding)")]
+    NotBase64 { what: &'static str },
+    /// Not an RSA public key in PEM.
+    #[error("`{}` is no public key in PEM (`BEGIN PUBLIC KEY`)", path.display())]
+    NotAPublicKey { path: PathBuf },
+    /// Longer than what is signed as it is.
+    #[error("`{}` is longer than 64 KiB: sign its SHA-256 through the API", path.display())]
+    MessageTooLong { path: PathBuf },
+    /// The signature does not fit.
+    #[error("the signature does not fit this file under this key")]
+    BadSignature,
+    /// No output was named, and none follows from the input.
+    #[error("`{}` does not end in `.wk`: name the output with `--to`", path.display())]
+    NoName { path: PathBuf },
+    /// Two flags that exclude each other, or none of both.
+    #[error("give exactly one of {flags}")]
+    OneOf { flags: &'static str },
+    /// Settings of the connection.
+    #[error(transparent)]
+    Connection(#[from] remote::ConnectionError),
+    /// An address or other setting that cannot be.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// The certificate's files.
+    #[error(transparent)]
+    Credential(#[from] CredentialError),
+    /// The server refused, failed, or could not be reached.
+    #[error(transparent)]
+    Call(#[from] CallError),
+    /// Protecting or opening content failed.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    /// Enrolment failed.
+    #[error(transparent)]
+    Enrol(#[from] EnrolError),
+    /// Renewal failed.
+    #[error(transparent)]
+    Renew(#[from] wardkeep_client::RenewError),
+    /// The audit log is not what it was.
+    #[error("the audit log is broken{detail}: keep the data folder as it is and restore from a backup")]
+    AuditBroken { detail: String },
+    /// The server's configuration.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// A folder that is no bundle.
+    #[error(transparent)]
+    Bundle(#[from] BundleFolderError),
+    /// Deciding off line failed.
+    #[error(transparent)]
+    Decide(#[from] policy::decide::DecideError),
     /// The demo's input.
     #[error(transparent)]
     Input(#[from] InputError),
+    /// No threads to run on.
+    #[error("could not start: {0}")]
+    Runtime(#[source] std::io::Error),
 }
 
 impl CommandError {
     /// Whose fault it is; the exit code follows.
     pub(crate) fn blame(&self) -> Blame {
         match self {
-            Self::Output(_) | Self::File(_) | Self::Secret(_) | Self::Input(_) => Blame::Local,
+            Self::Call(error) => error.side().into(),
+            Self::Record(error) => error.side().into(),
+            Self::Enrol(error) => error.side().into(),
+            Self::Renew(error) => error.side().into(),
+            Self::AuditBroken { .. } => Blame::Remote,
+            _ => Blame::Local,
+        }
+    }
+}
+
+impl From<Side> for Blame {
+    fn from(side: Side) -> Self {
+        match side {
+            Side::Local => Self::Local,
+            Side::Remote => Self::Remote,
+            Side::Denied => Self::Denied,
         }
     }
 }
 
 /// Carries out a command line.
 pub(crate) fn run(cli: Cli) -> Result<(), CommandError> {
-    let Cli { output, noun } = cli;
+    let Cli { output: format, noun } = cli;
     match noun {
+        Noun::Ring(verb) => ring::run(format, verb),
+        Noun::Key(verb) => key::run(format, verb),
+        Noun::DataKey(verb) => data_key::run(format, verb),
+        Noun::Encrypt(args) => file::encrypt(format, args),
+        Noun::Decrypt(args) => file::decrypt(format, args),
+        Noun::Sign(args) => signature::sign(format, args),
+        Noun::Verify(args) => signature::verify(format, args),
+        Noun::Random(args) => signature::random(format, args),
+        Noun::Policy(verb) => policy::run(format, verb),
+        Noun::Entity(verb) => entity::run(format, verb),
+        Noun::Role(verb) => entity::role(format, verb),
+        Noun::Cert(verb) => cert::run(format, verb),
+        Noun::Audit(verb) => audit::run(format, verb),
+        Noun::Config(verb) => config::run(format, verb),
         Noun::Completions(args) => completions::run(&args),
         _ => Ok(()),
     }

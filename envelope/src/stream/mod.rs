@@ -10,7 +10,7 @@ mod write;
 
 pub(crate) use chunk::{ChunkCipher, Place};
 pub use read::OpenReader;
-pub(crate) use read::open_whole;
+pub(crate) use read::{open_whole, open_within};
 pub use write::SealWriter;
 
 /// Plaintext bytes of every chunk but the last.

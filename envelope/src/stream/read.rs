@@ -58,8 +58,9 @@ impl<R: Read> OpenReader<R> {
         Self { input, cipher, counter: 0, window, filled: 0, ready: 0..0, state: State::Open(None) }
     }
 
-    /// Reads and opens the next chunk. An error of the input leaves all as it was, so that reading may go on.
-    fn advance(&mut self, next: Option<u8>) -> io::Result<()> {
+    /// Reads and opens the next chunk; straight into `out` where it has room, which gives the count.
+    /// An error of the input leaves all as it was, so that reading may go on.
+    fn advance(&mut self, next: Option<u8>, out: &mut [u8]) -> io::Result<usize> {
         if let (Some(byte), Some(first)) = (next, self.window.first_mut()) {
             (*first, self.filled, self.state) = (byte, 1, State::Open(None));
         }
@@ -73,7 +74,11 @@ impl<R: Read> OpenReader<R> {
         }
         let more = self.filled == WINDOW;
         let sealed = self.window.get_mut(..self.filled - usize::from(more)).unwrap_or_default();
-        let opened = open_chunk(&self.cipher, self.counter, sealed, !more);
+        let direct = if more { open_full(&self.cipher, self.counter, sealed, out) } else { None };
+        let opened = match direct {
+            Some(()) => Ok(0),
+            None => open_chunk(&self.cipher, self.counter, sealed, !more),
+        };
         let after = self.window.last().copied().filter(|_| more);
         self.filled = 0;
         match opened {
@@ -84,7 +89,7 @@ impl<R: Read> OpenReader<R> {
             }
             Err(fault) => self.state = State::Failed(fault),
         }
-        Ok(())
+        Ok(direct.map_or(0, |()| CHUNK))
     }
 }
 
@@ -95,7 +100,10 @@ impl<R: Read> Read for OpenReader<R> {
         }
         while self.ready.is_empty() {
             match self.state {
-                State::Open(next) => self.advance(next)?,
+                State::Open(next) => match self.advance(next, out)? {
+                    0 => {}
+                    count => return Ok(count),
+                },
                 State::Ended => return Ok(0),
                 State::Failed(fault) => return Err(OpenError::from(fault).into()),
             }
@@ -118,8 +126,7 @@ pub(crate) fn open_whole(cipher: &ChunkCipher, body: &[u8]) -> Result<Vec<u8>, O
         let (sealed, after) = rest.split_at_checked(CHUNK + TAG).unwrap_or((rest, &[]));
         let start = out.len();
         out.extend_from_slice(sealed);
-        let opened = open_chunk(cipher, counter, out.get_mut(start..).unwrap_or_default(), after.is_empty());
-        match opened {
+        match open_chunk(cipher, counter, out.get_mut(start..).unwrap_or_default(), after.is_empty()) {
             Ok(length) => out.truncate(start + length),
             Err(fault) => {
                 out.zeroize();
@@ -132,6 +139,38 @@ pub(crate) fn open_whole(cipher: &ChunkCipher, body: &[u8]) -> Result<Vec<u8>, O
         rest = after;
     }
     Ok(out)
+}
+
+/// Opens a body that begins at `start` of a buffer, within it; on an error the buffer is wiped and empty.
+pub(crate) fn open_within(cipher: &ChunkCipher, buffer: &mut Vec<u8>, start: usize) -> Result<(), OpenError> {
+    let (mut from, mut to) = (start, 0);
+    for counter in 0.. {
+        let end = buffer.len().min(from + CHUNK + TAG);
+        let last = end == buffer.len();
+        match open_chunk(cipher, counter, buffer.get_mut(from..end).unwrap_or_default(), last) {
+            Ok(length) => {
+                buffer.copy_within(from..from + length, to);
+                to += length;
+            }
+            Err(fault) => {
+                buffer.zeroize();
+                return Err(fault.into());
+            }
+        }
+        if last {
+            break;
+        }
+        from = end;
+    }
+    buffer.truncate(to);
+    Ok(())
+}
+
+/// Opens a full chunk that is not the last into `out`. `None` where it has no room or the chunk does not fit.
+fn open_full(cipher: &ChunkCipher, counter: u64, sealed: &[u8], out: &mut [u8]) -> Option<()> {
+    let place = Place::new(counter, false)?;
+    let (chunk, tag) = sealed.split_last_chunk::<TAG>()?;
+    cipher.open_to(place, chunk, tag, out.get_mut(..CHUNK)?).then_some(())
 }
 
 /// Opens one sealed chunk in place; the length of its plaintext, which stands at its start.

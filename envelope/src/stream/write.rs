@@ -38,9 +38,25 @@ impl<W: Write> SealWriter<W> {
     fn emit(&mut self, last: bool) -> io::Result<()> {
         self.check_whole()?;
         self.broken = true;
-        let too_long = || io::Error::from(io::ErrorKind::FileTooLarge);
-        let place = Place::new(self.counter, last).ok_or_else(too_long)?;
+        let place = self.place(last)?;
         let tag = self.cipher.seal(place, &mut self.chunk).ok_or_else(too_long)?;
+        self.put(tag)
+    }
+
+    /// Seals a whole chunk from where the caller has it, with more to follow.
+    fn emit_from(&mut self, plain: &[u8]) -> io::Result<()> {
+        self.broken = true;
+        let place = self.place(false)?;
+        self.chunk.resize(plain.len(), 0);
+        let tag = self.cipher.seal_to(place, plain, &mut self.chunk).ok_or_else(too_long)?;
+        self.put(tag)
+    }
+
+    fn place(&self, last: bool) -> io::Result<Place> {
+        Place::new(self.counter, last).ok_or_else(too_long)
+    }
+
+    fn put(&mut self, tag: [u8; TAG]) -> io::Result<()> {
         self.chunk.extend_from_slice(&tag);
         self.out.write_all(&self.chunk)?;
         self.chunk.clear();
@@ -48,6 +64,10 @@ impl<W: Write> SealWriter<W> {
         self.broken = false;
         Ok(())
     }
+}
+
+fn too_long() -> io::Error {
+    io::ErrorKind::FileTooLarge.into()
 }
 
 impl<W: Write> Write for SealWriter<W> {
@@ -58,6 +78,13 @@ impl<W: Write> Write for SealWriter<W> {
         }
         if self.chunk.len() == CHUNK {
             self.emit(false)?;
+        }
+        // More than a chunk: it is not the last, and needs no copy.
+        if self.chunk.is_empty()
+            && let Some((whole, _)) = plaintext.split_at_checked(CHUNK).filter(|(_, more)| !more.is_empty())
+        {
+            self.emit_from(whole)?;
+            return Ok(CHUNK);
         }
         let taken = plaintext.len().min(CHUNK - self.chunk.len());
         self.chunk.extend_from_slice(plaintext.get(..taken).unwrap_or_default());

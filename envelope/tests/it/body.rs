@@ -21,9 +21,26 @@ fn parts(plaintext: usize) -> (Vec<u8>, Vec<Vec<u8>>) {
 fn refused(header: &[u8], chunks: &[Vec<u8>], original: usize) -> OpenError {
     let envelope = [header, &chunks.concat()].concat();
     let whole = Opener::from_bytes(&envelope).unwrap().open(&[&SERVICE], CONTEXT).unwrap_err();
+    let mut buffer = envelope.clone();
+    let in_place = Opener::open_in_place(&mut buffer, &[&SERVICE], CONTEXT).unwrap_err();
+    assert_eq!((in_place.to_string(), buffer.len()), (whole.to_string(), 0), "nothing of it is left");
     let mut reader = Opener::from_bytes(&envelope).unwrap().reader(&[&SERVICE], CONTEXT).unwrap();
-    let mut out = Vec::new();
-    let error = reader.read_to_end(&mut out).unwrap_err();
+    // Once in small steps, once with room for whole chunks, which are opened straight into it.
+    let (mut out, mut small) = (Vec::new(), Vec::new());
+    let mut part = vec![0; CHUNK + 100];
+    let mut stepwise = Opener::from_bytes(&envelope).unwrap().reader(&[&SERVICE], CONTEXT).unwrap();
+    while let Ok(count) = stepwise.read(&mut part[..1000]) {
+        small.extend_from_slice(&part[..count]);
+    }
+    let error = loop {
+        part.fill(0xee);
+        match reader.read(&mut part) {
+            Ok(count) => out.extend_from_slice(&part[..count]),
+            Err(error) => break error,
+        }
+    };
+    assert!(part.iter().all(|&byte| byte == 0xee), "a refused chunk leaves no byte behind");
+    assert!(out == small);
     assert!(text(original).starts_with(&out), "only what was sealed comes out");
     assert_eq!(out.len() % CHUNK, 0, "and only whole chunks that were not the last");
     let again = reader.read(&mut [0; 10]).unwrap_err();

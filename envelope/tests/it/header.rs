@@ -89,7 +89,8 @@ fn stanzas_cannot_be_stripped_added_moved_or_doubled() {
     let envelope = for_three(&rsa);
     assert_eq!(with_stanzas(&envelope, |_| {}), envelope, "the attacker's tool works");
     let added = [0, 9, 0, 0, 0, 1, 42].to_vec();
-    let changes: [(&str, &dyn Fn(&mut Vec<Vec<u8>>)); 7] = [
+    type Change<'a> = &'a dyn Fn(&mut Vec<Vec<u8>>);
+    let changes: [(&str, Change<'_>); 7] = [
         ("the unknown one stripped", &|all| drop(all.remove(0))),
         ("rsa stripped", &|all| drop(all.remove(2))),
         ("kms stripped", &|all| drop(all.remove(1))),

@@ -57,6 +57,9 @@ fn check(length: usize, step: usize) {
     let opener = Opener::from_bytes(&envelope).unwrap();
     assert!(opener.open(&[&SERVICE], CONTEXT).unwrap() == plaintext);
     assert!(by_reader(&envelope, step) == plaintext);
+    let mut buffer = envelope.clone();
+    Opener::open_in_place(&mut buffer, &[&SERVICE], CONTEXT).unwrap();
+    assert!(buffer == plaintext);
     let header = crate::harness::header_len(&envelope);
     assert_eq!(sealed_len(header, length as u64), envelope.len() as u64);
 }
@@ -86,7 +89,11 @@ fn an_input_that_fails_can_be_read_on() {
     impl Read for Flaky<'_> {
         fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
             self.1 += 1;
-            if self.1 % 3 == 0 { Err(io::ErrorKind::WouldBlock.into()) } else { (&mut self.0).take(9_000).read(out) }
+            if self.1.is_multiple_of(3) {
+                Err(io::ErrorKind::WouldBlock.into())
+            } else {
+                (&mut self.0).take(9_000).read(out)
+            }
         }
     }
     let plaintext = text(3 * CHUNK + 5);

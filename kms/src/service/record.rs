@@ -94,9 +94,9 @@ impl Inner {
             let changes = std::iter::once(put).chain(edit.others).collect();
             match self.store.commit(Work { changes, events: vec![event] }).await {
                 Ok(_) => return Ok(self.keyring.install_key(id, sequence, edit.body)),
-                Err(CommitError::Conflict { .. }) => self.keyring.refresh_key(self.store.as_ref(), &id)?,
+                Err(CommitError::Conflict { .. }) => drop(self.keyring.refresh_key(self.store.as_ref(), &id)?),
                 Err(other) => return Err(other.into()),
-            };
+            }
         }
         Err(KmsError::Contended)
     }

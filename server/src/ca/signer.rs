@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::IpAddr;
+use std::ops::Add;
 use std::time::Duration;
 
 use aws_lc_rs::rand::SystemRandom;
@@ -90,11 +91,12 @@ impl Signer {
         let (number, serial) = serial(entropy)?;
         let tail: String = serial.as_str().chars().take(16).collect();
         let mut params = CertificateParams::default();
+        let epoch = rcgen::date_time_ymd(1970, 1, 1);
         params.distinguished_name = DistinguishedName::new();
         params.distinguished_name.push(DnType::CommonName, format!("Wardkeep CA {tail}"));
         params.serial_number = Some(number);
-        params.not_before = date(Timestamp::from_millis(now.millis().saturating_sub(BACKDATE_MILLIS)));
-        params.not_after = date(now.plus_days(CA_LIFE_DAYS));
+        params.not_before = date(epoch, Timestamp::from_millis(now.millis().saturating_sub(BACKDATE_MILLIS)));
+        params.not_after = date(epoch, now.plus_days(CA_LIFE_DAYS));
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         Ok(params.self_signed(key)?.der().clone())
@@ -153,11 +155,12 @@ impl Signer {
         let not_before = Timestamp::from_millis(from.seconds() * 1000);
         let not_after = not_before.plus_millis(life).min(self.not_after);
         let mut params = CertificateParams::default();
+        let epoch = rcgen::date_time_ymd(1970, 1, 1);
         // The subject stays empty: the URI name is the one name there is.
         params.distinguished_name = DistinguishedName::new();
         params.serial_number = Some(number);
-        params.not_before = date(not_before);
-        params.not_after = date(not_after);
+        params.not_before = date(epoch, not_before);
+        params.not_after = date(epoch, not_after);
         params.subject_alt_names = names;
         params.is_ca = IsCa::ExplicitNoCa;
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
@@ -191,7 +194,8 @@ fn serial(entropy: &dyn Entropy) -> Result<(SerialNumber, CertificateSerial), Au
     Ok((SerialNumber::from_slice(&bytes), serial))
 }
 
-/// rcgen speaks the `time` crate's dates; counting from the epoch needs no further dependency.
-pub(super) fn date(at: Timestamp) -> rcgen_date::OffsetDateTime {
-    rcgen::date_time_ymd(1970, 1, 1) + Duration::from_secs(at.seconds())
+/// The `time` crate's moment for ours, counted from `epoch`: rcgen speaks its dates without exporting their type. No
+/// certificate can tell a year after 9999.
+pub(super) fn date<T: Add<Duration, Output = T>>(epoch: T, at: Timestamp) -> T {
+    epoch + Duration::from_secs(at.seconds().min(253_402_300_799))
 }

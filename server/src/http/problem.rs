@@ -21,7 +21,7 @@ use super::extract::HeaderError;
 use super::json::BodyError;
 use super::paging::{PageError, QueryError};
 use crate::admin::AdminError;
-use crate::ca::CaError;
+use crate::ca::{AuthorityError, IssueError, RevokeError, TokenError};
 
 /// Everything that ends a request without what it asked for.
 #[derive(Debug, thiserror::Error)]
@@ -89,6 +89,9 @@ pub enum Fault {
         /// What was asked.
         action: String,
     },
+    /// The caller may generate but not unwrap, and asks to see a data key again.
+    #[error("a replay shows the data key by unwrapping it, which you may not: generate under a new `Idempotency-Key`")]
+    ReplayDenied,
     /// The identity has no entity.
     #[error("the identity of the certificate has no entity: an administrator has to create it")]
     UnknownIdentity,
@@ -107,7 +110,16 @@ pub enum Fault {
     Admin(#[from] AdminError),
     /// The certificate authority.
     #[error(transparent)]
-    Ca(#[from] CaError),
+    Authority(#[from] AuthorityError),
+    /// Enrolment and renewal.
+    #[error(transparent)]
+    Issue(#[from] IssueError),
+    /// Tokens.
+    #[error(transparent)]
+    Token(#[from] TokenError),
+    /// Revocation.
+    #[error(transparent)]
+    Revoke(#[from] RevokeError),
     /// The store took no work.
     #[error(transparent)]
     Commit(#[from] CommitError),
@@ -159,12 +171,16 @@ pub fn place(fault: &Fault) -> Place {
         Fault::Method => (S::METHOD_NOT_ALLOWED, "method-not-allowed"),
         Fault::NoCertificate => (S::UNAUTHORIZED, "no-certificate"),
         Fault::Denied { .. } => (S::FORBIDDEN, "denied"),
+        Fault::ReplayDenied => (S::FORBIDDEN, "replay-denied"),
         Fault::UnknownIdentity => (S::FORBIDDEN, "unknown-identity"),
         Fault::Question(error) => (question(error), error.code()),
         Fault::Kms(error) => (kms(error), error.code()),
         Fault::Recipient(_) => (S::BAD_REQUEST, "recipient-refused"),
-        Fault::Admin(error) => admin(error),
-        Fault::Ca(error) => ca(error),
+        Fault::Admin(error) => (admin(error), error.code()),
+        Fault::Authority(error) => (authority(error), error.code()),
+        Fault::Issue(error) => (issue(error), error.code()),
+        Fault::Token(error) => (token(error), error.code()),
+        Fault::Revoke(error) => (revoke(error), error.code()),
         Fault::Commit(error) => commit(error),
         Fault::Read(_) => (S::INTERNAL_SERVER_ERROR, "store-unreadable"),
         Fault::RateLimited { .. } => (S::TOO_MANY_REQUESTS, "rate-limited"),
@@ -258,30 +274,76 @@ fn kms(error: &KmsError) -> StatusCode {
     }
 }
 
-fn admin(error: &AdminError) -> Place {
+fn admin(error: &AdminError) -> StatusCode {
     use StatusCode as S;
     match error {
-        AdminError::Policies(_) => (S::UNPROCESSABLE_ENTITY, "policies-refused"),
-        AdminError::Entities(_) => (S::UNPROCESSABLE_ENTITY, "entities-refused"),
-        AdminError::Role(_) => (S::UNPROCESSABLE_ENTITY, "role-refused"),
-        AdminError::LockedOut => (S::CONFLICT, "would-lock-out"),
-        AdminError::HoldsRoles => (S::CONFLICT, "entity-holds-roles"),
-        AdminError::Contended => (S::CONFLICT, "contended"),
-        AdminError::PreconditionFailed { .. } => (S::PRECONDITION_FAILED, "precondition-failed"),
-        AdminError::BundleNotFound => (S::NOT_FOUND, "bundle-not-found"),
-        AdminError::EntityNotFound => (S::NOT_FOUND, "entity-not-found"),
-        AdminError::TokenNotFound => (S::NOT_FOUND, "token-not-found"),
-        AdminError::CertificateNotFound => (S::NOT_FOUND, "certificate-not-found"),
-        AdminError::TokenLife { .. } => (S::BAD_REQUEST, "token-life"),
-        AdminError::Identity => (S::BAD_REQUEST, "identity-not-mapped"),
-        AdminError::TooManyEntities { .. } => (S::BAD_REQUEST, "too-many-entities"),
-        AdminError::DryRunActivates => (S::BAD_REQUEST, "malformed-request"),
-        AdminError::StrongerIdentity => (S::FORBIDDEN, "denied"),
-        AdminError::Row { .. } => (S::INTERNAL_SERVER_ERROR, "row-unreadable"),
-        AdminError::Commit(error) => commit(error),
-        AdminError::Read(_) => (S::INTERNAL_SERVER_ERROR, "store-unreadable"),
-        AdminError::Ca(error) => ca(error),
-        AdminError::Task => (S::INTERNAL_SERVER_ERROR, "internal"),
+        AdminError::Policies(_) | AdminError::Entities(_) | AdminError::Role(_) | AdminError::BundleEntities(_) => {
+            S::UNPROCESSABLE_ENTITY
+        }
+        AdminError::LockedOut | AdminError::HoldsRoles => S::CONFLICT,
+        AdminError::PreconditionFailed { .. } => S::PRECONDITION_FAILED,
+        AdminError::BundleNotFound | AdminError::EntityNotFound => S::NOT_FOUND,
+        AdminError::TooManyEntities { .. } | AdminError::DryRunActivates => S::BAD_REQUEST,
+        AdminError::PermitMismatch | AdminError::Row { .. } | AdminError::Read(_) | AdminError::Task => {
+            S::INTERNAL_SERVER_ERROR
+        }
+        AdminError::Commit(error) => commit(error).0,
+        AdminError::Revoke(error) => revoke(error),
+        AdminError::Token(error) => token(error),
+        AdminError::Issue(error) => issue(error),
+    }
+}
+
+fn authority(error: &AuthorityError) -> StatusCode {
+    match error {
+        AuthorityError::Commit(error) => commit(error).0,
+        AuthorityError::NotOurs => StatusCode::CONFLICT,
+        AuthorityError::Missing
+        | AuthorityError::Exists
+        | AuthorityError::Row { .. }
+        | AuthorityError::Certificate(_)
+        | AuthorityError::Entropy(_)
+        | AuthorityError::Read(_)
+        | AuthorityError::ListenerName { .. } => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+/// A token that is not valid is one 403 for every cause: callers without identity are not told which.
+fn issue(error: &IssueError) -> StatusCode {
+    use StatusCode as S;
+    match error {
+        IssueError::TokenForm | IssueError::RequestForm | IssueError::NoPossession | IssueError::WeakKey => {
+            S::BAD_REQUEST
+        }
+        IssueError::OtherAuthority
+        | IssueError::TokenRefused(_)
+        | IssueError::NoEntity { .. }
+        | IssueError::AboveIssuer { .. }
+        | IssueError::ParentRefused(_)
+        | IssueError::ForeignParent { .. } => S::FORBIDDEN,
+        IssueError::NotOurs => S::CONFLICT,
+        IssueError::Authority(error) => authority(error),
+    }
+}
+
+fn token(error: &TokenError) -> StatusCode {
+    use StatusCode as S;
+    match error {
+        TokenError::Unknown => S::NOT_FOUND,
+        TokenError::NotOpen | TokenError::NotOurs => S::CONFLICT,
+        TokenError::OtherIdentity => S::INTERNAL_SERVER_ERROR,
+        TokenError::TrustDomain { .. } | TokenError::Life => S::BAD_REQUEST,
+        TokenError::Authority(error) => authority(error),
+    }
+}
+
+fn revoke(error: &RevokeError) -> StatusCode {
+    use StatusCode as S;
+    match error {
+        RevokeError::Unknown { .. } => S::NOT_FOUND,
+        RevokeError::LocksOut => S::CONFLICT,
+        RevokeError::TooManyKept { .. } => S::BAD_REQUEST,
+        RevokeError::Authority(error) => authority(error),
     }
 }
 

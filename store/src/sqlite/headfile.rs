@@ -37,7 +37,9 @@ pub(crate) fn read(path: &Path, vault: &Vault) -> Result<Outside, HeadError> {
     let bytes = match read_bounded(path, SIGNED_HEAD_LEN as u64) {
         Ok(Some(bytes)) => bytes,
         Ok(None) => return Err(HeadError::Malformed { path: path.into() }),
-        Err(source) if source.kind() == io::ErrorKind::NotFound => return Err(HeadError::Missing { path: path.into() }),
+        Err(source) if source.kind() == io::ErrorKind::NotFound => {
+            return Err(HeadError::Missing { path: path.into() });
+        }
         Err(source) => return Err(HeadError::Unreadable { path: path.into(), source }),
     };
     let head = SignedHead::from_bytes(&bytes).ok_or_else(|| HeadError::Malformed { path: path.into() })?;
@@ -96,7 +98,8 @@ fn open_tombstones(bytes: &[u8], vault: &Vault, as_of: u64) -> Option<Vec<Row>> 
     let (store, rest) = rest.split_first_chunk::<16>()?;
     let (commit, rest) = rest.split_first_chunk::<8>()?;
     let (len, sealed) = rest.split_first_chunk::<4>()?;
-    let long_enough = u64::from_be_bytes(*commit) >= as_of && sealed.len() == usize::try_from(u32::from_be_bytes(*len)).ok()?;
+    let long_enough =
+        u64::from_be_bytes(*commit) >= as_of && sealed.len() == usize::try_from(u32::from_be_bytes(*len)).ok()?;
     let ours = magic == TOMBSTONES && StoreId::from_bytes(*store) == vault.store;
     if !ours || !long_enough || !head::verify(&vault.signer.public_key(), signed, signature) {
         return None;

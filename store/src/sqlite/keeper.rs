@@ -116,7 +116,8 @@ impl Keeper {
             let mut inner = self.lock();
             if !inner.closing && !inner.urgent {
                 let quiet = |inner: &mut Inner| !inner.closing && !inner.urgent;
-                inner = self.changed.wait_timeout_while(inner, INTERVAL, quiet).unwrap_or_else(PoisonError::into_inner).0;
+                inner =
+                    self.changed.wait_timeout_while(inner, INTERVAL, quiet).unwrap_or_else(PoisonError::into_inner).0;
             }
             let closing = inner.closing;
             let due = inner.pending.is_some().then(|| (inner.newest, inner.tombstones.clone()));

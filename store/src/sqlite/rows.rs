@@ -124,7 +124,8 @@ fn stored(row: &rusqlite::Row<'_>, from: usize) -> Result<Stored, rusqlite::Erro
 
 /// The newest row of a place.
 pub(crate) fn newest(connection: &Connection, place: &Place) -> Result<Option<Stored>, rusqlite::Error> {
-    const SQL: &str = "SELECT sequence, previous, sealed FROM state WHERE kind = ?1 AND tag = ?2 ORDER BY sequence DESC LIMIT 1";
+    const SQL: &str =
+        "SELECT sequence, previous, sealed FROM state WHERE kind = ?1 AND tag = ?2 ORDER BY sequence DESC LIMIT 1";
     let mut statement = connection.prepare_cached(SQL)?;
     statement.query_row((place.table.number(), place.tag), |row| stored(row, 0)).optional()
 }
@@ -174,6 +175,20 @@ pub(crate) fn visit(
         each(Place { table, tag: row.get(1)? }, stored(row, 2)?)?;
     }
     Ok(())
+}
+
+/// The tags of a table's ids after a tag, at most so many.
+pub(crate) fn tags_after(
+    connection: &Connection,
+    table: Table,
+    after: Option<[u8; 32]>,
+    limit: usize,
+) -> Result<Vec<[u8; 32]>, rusqlite::Error> {
+    const SQL: &str = "SELECT DISTINCT tag FROM state WHERE kind = ?1 AND tag > ?2 ORDER BY tag LIMIT ?3";
+    let mut statement = connection.prepare_cached(SQL)?;
+    // An empty blob sorts before every tag.
+    let after = after.as_ref().map_or(&[][..], |tag| tag);
+    statement.query_map((table.number(), after, signed(limit as u64)), |row| row.get(0))?.collect()
 }
 
 /// Walks rows that come by place and sequence, checks the chain of every history, and hands over the newest

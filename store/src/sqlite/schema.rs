@@ -18,7 +18,10 @@ const STATEMENTS: usize = 24;
 /// Name and exact text of every table. Anything else in the file is refused: a trigger could undo what a
 /// commit does.
 const TABLES: [(&str, &str); 3] = [
-    ("audit", "CREATE TABLE audit (number INTEGER PRIMARY KEY, first INTEGER NOT NULL, count INTEGER NOT NULL, sealed BLOB NOT NULL)"),
+    (
+        "audit",
+        "CREATE TABLE audit (number INTEGER PRIMARY KEY, first INTEGER NOT NULL, count INTEGER NOT NULL, sealed BLOB NOT NULL)",
+    ),
     ("meta", "CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID"),
     (
         "state",
@@ -74,13 +77,15 @@ pub(crate) fn check_format(connection: &Connection) -> Result<(), OpenError> {
     if found > FORMAT {
         return Err(OpenError::NewerFormat { found, known: FORMAT });
     }
-    let mut statement = connection.prepare("SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY name")?;
+    let mut statement =
+        connection.prepare("SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY name")?;
     let mut rows = statement.query([])?;
     let mut expected = TABLES.iter();
     loop {
         match (rows.next()?, expected.next()) {
             (None, None) => return Ok(()),
-            (Some(row), Some((name, sql))) if row.get_ref(0)?.as_str() == Ok(name) && row.get_ref(1)?.as_str() == Ok(sql) => {}
+            (Some(row), Some((name, sql)))
+                if row.get_ref(0)?.as_str() == Ok(name) && row.get_ref(1)?.as_str() == Ok(sql) => {}
             _ => return Err(OpenError::Corrupt { finding: "its tables are not those of a store".into() }),
         }
     }

@@ -36,11 +36,7 @@ pub(crate) struct Vault {
 const KEYS: usize = 4 * 32;
 
 /// Makes the secrets of a new store and writes their rows.
-pub(crate) fn create(
-    connection: &Connection,
-    root: &RootKey,
-    entropy: &Arc<dyn Entropy>,
-) -> Result<Vault, OpenError> {
+pub(crate) fn create(connection: &Connection, root: &RootKey, entropy: &Arc<dyn Entropy>) -> Result<Vault, OpenError> {
     let (mut id, mut keys) = ([0; 16], Zeroizing::new([0; KEYS]));
     entropy.fill(&mut id)?;
     entropy.fill(keys.as_mut())?;
@@ -60,11 +56,7 @@ pub(crate) fn create(
 }
 
 /// Reads and opens the secrets.
-pub(crate) fn open(
-    connection: &Connection,
-    root: &RootKey,
-    entropy: &Arc<dyn Entropy>,
-) -> Result<Vault, OpenError> {
+pub(crate) fn open(connection: &Connection, root: &RootKey, entropy: &Arc<dyn Entropy>) -> Result<Vault, OpenError> {
     let id = read(connection, "store")?.try_into().map_err(|_| OpenError::Meta { name: "store" })?;
     let store = StoreId::from_bytes(id);
     if !root.matches(&store, &read(connection, "root")?) {

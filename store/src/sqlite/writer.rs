@@ -226,7 +226,8 @@ impl Writer {
         let mut results = Vec::with_capacity(jobs.len());
         for job in jobs {
             let receipt = Receipt { first_record: draft.chain().length + 1, records: job.lines.len() };
-            let applied = if job.changes_state() { apply(&transaction, &self.vault, job, &mut progress)? } else { Ok(()) };
+            let applied =
+                if job.changes_state() { apply(&transaction, &self.vault, job, &mut progress)? } else { Ok(()) };
             if applied.is_ok() {
                 job.lines.iter().for_each(|line| draft.push(line));
             }

@@ -1,0 +1,17 @@
+//! The policy room from outside, mostly as its attackers.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test may end on a failed expectation, its helpers too"
+)]
+
+mod bundles;
+mod clinic;
+mod corpus;
+mod decisions;
+mod errors;
+mod harness;
+mod records;
+mod roles;

@@ -1,0 +1,163 @@
+//! Bundles: load, check, activate, list; the schema in force.
+
+use std::sync::Arc;
+
+use wardkeep_model::action::{ActivateBundle, DescribeBundle};
+use wardkeep_model::{EntityUid, EventDetail, Permit, Timestamp};
+use wardkeep_policy::{BundleSource, Snapshot};
+
+use super::row::{self, BundleRow, Bundles};
+use super::{Admin, AdminError, Staged, blocking};
+
+/// A bundle that is to be loaded.
+#[derive(Debug, Clone)]
+pub struct NewBundle {
+    /// Its parts.
+    pub source: BundleSource,
+    /// Put it in force at once.
+    pub activate: bool,
+    /// Only check it.
+    pub dry_run: bool,
+}
+
+/// What came of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Loaded {
+    /// Its version; `None` after a dry run.
+    pub version: Option<u64>,
+    /// Whether it is in force.
+    pub active: bool,
+}
+
+/// A bundle as it was loaded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BundleInfo {
+    /// Counted from 1.
+    pub version: u64,
+    /// Whether it is in force.
+    pub active: bool,
+    /// When it was loaded.
+    pub loaded: Timestamp,
+    /// By whom.
+    pub by: String,
+    /// Its parts.
+    pub source: BundleSource,
+}
+
+/// Which bundle is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Which {
+    /// The one in force.
+    Active,
+    /// That one.
+    Version(u64),
+}
+
+impl BundleInfo {
+    fn new(version: u64, row: &BundleRow, bundles: Bundles) -> Self {
+        let active = bundles.active == version;
+        Self { version, active, loaded: row.loaded(), by: row.by.clone(), source: row.source() }
+    }
+}
+
+impl Admin {
+    /// Checks a bundle strictly, keeps it unless that is all that was asked, and puts it in force if so asked.
+    ///
+    /// # Errors
+    /// [`AdminError::Policies`] with every finding; [`AdminError::DryRunActivates`]; what the store says.
+    pub async fn load_bundle(
+        self: &Arc<Self>,
+        permit: Permit<ActivateBundle>,
+        new: NewBundle,
+    ) -> Result<Loaded, AdminError> {
+        let by = permit.actor().clone();
+        let event = permit.into_event();
+        let NewBundle { source, activate, dry_run } = new;
+        if dry_run {
+            let (event, now) = (event.with(EventDetail::Reason, "dry run"), self.engine.snapshot());
+            let checked = blocking(move || Ok(now.with_bundle(&source, now.version())?)).await;
+            let checked = if activate { Err(AdminError::DryRunActivates) } else { checked };
+            return self.record(event, checked.map(|_| Loaded { version: None, active: false })).await;
+        }
+        self.change(event, move |admin, now, version| admin.stage_load(now, version, &source, activate, &by)).await
+    }
+
+    /// Puts a bundle in force that was loaded before.
+    ///
+    /// # Errors
+    /// [`AdminError::BundleNotFound`]; [`AdminError::Policies`] where it no longer fits the stored entities.
+    pub async fn activate_bundle(
+        self: &Arc<Self>,
+        permit: Permit<ActivateBundle>,
+        wanted: u64,
+    ) -> Result<Loaded, AdminError> {
+        self.change(permit.into_event(), move |admin, now, version| {
+            let found = row::bundle(&*admin.store, wanted)?;
+            let snapshot = now.with_bundle(&found.source(), version)?;
+            let (bundles, expected) = row::bundles(&*admin.store)?;
+            let changes = vec![row::put_bundles(expected, Bundles { active: wanted, ..bundles })?];
+            let detail = vec![(EventDetail::About, format!("bundle {wanted}"))];
+            Ok(Staged { snapshot, changes, detail, answer: Loaded { version: Some(wanted), active: true } })
+        })
+        .await
+    }
+
+    /// A bundle with all its parts.
+    ///
+    /// # Errors
+    /// [`AdminError::BundleNotFound`]
+    pub async fn bundle(&self, permit: Permit<DescribeBundle>, which: Which) -> Result<BundleInfo, AdminError> {
+        self.record(permit.into_event(), self.find_bundle(which)).await
+    }
+
+    /// All bundles, newest first.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub async fn bundles(&self, permit: Permit<DescribeBundle>) -> Result<Vec<BundleInfo>, AdminError> {
+        let found = row::bundles(&*self.store).and_then(|(bundles, _)| {
+            let rows = row::all_bundles(&*self.store)?;
+            Ok(rows.iter().rev().map(|(version, row)| BundleInfo::new(*version, row, bundles)).collect::<Vec<_>>())
+        });
+        let count = found.as_ref().map_or(0, Vec::len).to_string();
+        self.record(permit.into_event().with(EventDetail::Count, count), found).await
+    }
+
+    /// The schema in force and the version of the snapshot it belongs to.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub async fn schema(&self, permit: Permit<DescribeBundle>) -> Result<(u64, String), AdminError> {
+        let snapshot = self.engine.snapshot();
+        self.record(permit.into_event(), Ok((snapshot.version(), snapshot.schema_text()))).await
+    }
+
+    fn find_bundle(&self, which: Which) -> Result<BundleInfo, AdminError> {
+        let (bundles, _) = row::bundles(&*self.store)?;
+        let version = match which {
+            Which::Active => bundles.active,
+            Which::Version(version) => version,
+        };
+        Ok(BundleInfo::new(version, &row::bundle(&*self.store, version)?, bundles))
+    }
+
+    fn stage_load(
+        &self,
+        now: &Snapshot,
+        version: u64,
+        source: &BundleSource,
+        activate: bool,
+        by: &EntityUid,
+    ) -> Result<Staged<Loaded>, AdminError> {
+        let checked = now.with_bundle(source, version)?;
+        let (bundles, expected) = row::bundles(&*self.store)?;
+        let newest = bundles.newest.saturating_add(1);
+        let active = if activate { newest } else { bundles.active };
+        let row = BundleRow::new(source, self.clock.now(), by);
+        let changes = vec![row::put_bundle(newest, &row)?, row::put_bundles(expected, Bundles { active, newest })?];
+        let detail = vec![(EventDetail::About, format!("bundle {newest}"))];
+        // A bundle that is only kept changes nothing that decides, so neither does the version that audit records name.
+        let snapshot = if activate { checked } else { now.clone() };
+        Ok(Staged { snapshot, changes, detail, answer: Loaded { version: Some(newest), active: activate } })
+    }
+}

@@ -1,0 +1,6 @@
+//! Data keys: generate, unwrap, rewrap, one by one and in batches.
+
+pub mod generate;
+pub mod replay;
+pub mod rewrap;
+pub mod unwrap;

@@ -1,0 +1,107 @@
+//! The OpenAPI 3.1 document, made from the handlers themselves.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use http::{HeaderValue, Method, header};
+use utoipa::openapi::path::{HeaderBuilder, Operation, ParameterBuilder, ParameterIn, PathItem};
+use utoipa::openapi::response::ResponseBuilder;
+use utoipa::openapi::schema::{Object, Type};
+use utoipa::openapi::security::{HttpAuthScheme, SecurityScheme};
+use utoipa::openapi::{ContentBuilder, Info, OpenApi, Ref, RefOr, Required, Schema};
+use wardkeep_api::problem::MEDIA_TYPE;
+
+use super::extract::Asker;
+use super::problem::Fault;
+use crate::state::App;
+
+/// The OpenAPI document of this server.
+#[utoipa::path(get, path = "/v1/openapi.json", tag = "about", responses((status = 200, content_type = "application/json")))]
+pub async fn openapi(State(app): State<Arc<App>>, _: Asker) -> Response {
+    let json = HeaderValue::from_static("application/json");
+    ([(header::CONTENT_TYPE, json)], app.openapi.clone()).into_response()
+}
+
+/// What stands in front of the paths.
+#[must_use]
+pub fn head() -> OpenApi {
+    let mut info = Info::new("Wardkeep", env!("CARGO_PKG_VERSION"));
+    let about = "Keys under Cedar rules. Callers authenticate by client certificate (TLS 1.3). An application acts for \
+                 somebody else with `Wardkeep-Subject`. Every error is an RFC 9457 problem.";
+    info.description = Some(about.to_owned());
+    OpenApi::new(info, utoipa::openapi::Paths::new())
+}
+
+/// Adds to every operation what every operation has: the headers, and the problem as its other answer.
+pub fn complete(document: &mut OpenApi) {
+    let components = document.components.get_or_insert_with(Default::default);
+    components.schemas.insert("Problem".to_owned(), <wardkeep_api::Problem as utoipa::PartialSchema>::schema());
+    let mut nested = Vec::new();
+    <wardkeep_api::Problem as utoipa::ToSchema>::schemas(&mut nested);
+    components.schemas.extend(nested);
+    for (path, item) in &mut document.paths.paths {
+        let subject = !path.starts_with("/v1/enrol");
+        each(item, |_, operation| add_common(operation, subject));
+    }
+}
+
+fn add_common(operation: &mut Operation, subject: bool) {
+    let text = || Object::builder().schema_type(Type::String).build();
+    let parameter = |name: &str, about: &str| {
+        ParameterBuilder::new()
+            .name(name)
+            .parameter_in(ParameterIn::Header)
+            .required(Required::False)
+            .description(Some(about))
+            .schema(Some(Schema::Object(text())))
+            .build()
+    };
+    let parameters = operation.parameters.get_or_insert_default();
+    parameters.push(parameter("X-Request-Id", "Names the request in logs, answers and the audit log."));
+    if subject {
+        parameters.push(parameter("Wardkeep-Subject", "For whom the caller acts: `Type::\"id\"`. Data verbs only."));
+    }
+    let problem = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
+    let header = HeaderBuilder::new().schema(Schema::Object(text())).build();
+    let other = ResponseBuilder::new()
+        .description("A problem (RFC 9457)")
+        .content(MEDIA_TYPE, problem)
+        .header("X-Request-Id", header)
+        .build();
+    operation.responses.responses.insert("default".to_owned(), RefOr::T(other));
+}
+
+fn each(item: &mut PathItem, mut act: impl FnMut(Method, &mut Operation)) {
+    let slots = [
+        (Method::GET, &mut item.get),
+        (Method::PUT, &mut item.put),
+        (Method::POST, &mut item.post),
+        (Method::DELETE, &mut item.delete),
+        (Method::PATCH, &mut item.patch),
+    ];
+    for (method, slot) in slots {
+        if let Some(operation) = slot {
+            act(method, operation);
+        }
+    }
+}
+
+/// Every route of the document: method and path.
+#[must_use]
+pub fn routes(document: &mut OpenApi) -> Vec<(Method, String)> {
+    let mut found = Vec::new();
+    for (path, item) in &mut document.paths.paths {
+        each(item, |method, _| found.push((method, path.clone())));
+    }
+    found
+}
+
+/// The document as it is served.
+///
+/// # Errors
+/// None in practice: the document holds nothing that JSON cannot.
+pub fn serialised(document: &OpenApi) -> Result<Bytes, Fault> {
+    serde_json::to_vec(document).map(Bytes::from).map_err(|_| Fault::Unexpected)
+}

@@ -1,0 +1,230 @@
+//! Reading: connections of its own, beside the writer's, on the last committed state.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rusqlite::Connection;
+
+use super::headfile::{self, Outside};
+use super::rows::{self, NO_PREVIOUS, Newest, Place, Stored};
+use super::{batch, schema, vault::Vault};
+use crate::audit::chain::Chain;
+use crate::error::HeadError;
+use crate::{AuditRecord, ReadError, RecordedEvent, Row, SignedHead, Status, Table, Verdict, VerifyError};
+
+/// Connections kept for the next reader.
+const KEPT: usize = 4;
+/// Rows handed over at a time while scanning: nothing is held open while the visitor works.
+const SCAN_ROWS: usize = 256;
+
+/// Reads the database.
+pub(crate) struct Reader {
+    path: PathBuf,
+    vault: Arc<Vault>,
+    idle: Mutex<Vec<Connection>>,
+}
+
+impl Reader {
+    pub(crate) fn new(path: PathBuf, vault: Arc<Vault>) -> Self {
+        Self { path, vault, idle: Mutex::new(Vec::new()) }
+    }
+
+    fn with<T, E: From<rusqlite::Error>>(&self, act: impl FnOnce(&Connection) -> Result<T, E>) -> Result<T, E> {
+        // Taken out of the lock, so that a visitor who reads again gets another one.
+        let kept = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let connection = match kept {
+            Some(connection) => connection,
+            None => schema::connect(&self.path)?,
+        };
+        let result = act(&connection);
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        if result.is_ok() && idle.len() < KEPT {
+            idle.push(connection);
+        }
+        result
+    }
+
+    /// Lets go of the database's files.
+    pub(crate) fn close(&self) {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    pub(crate) fn read(&self, table: Table, id: &str) -> Result<Option<Row>, ReadError> {
+        let place = Place::of(&self.vault, table, id);
+        let found = self.with(|connection| rows::newest(connection, &place).map_err(ReadError::from))?;
+        found.map(|row| row.open(&self.vault, &place)).transpose()
+    }
+
+    pub(crate) fn history(&self, table: Table, id: &str) -> Result<Vec<Row>, ReadError> {
+        let place = Place::of(&self.vault, table, id);
+        let found = self.with(|connection| rows::all_of(connection, &place).map_err(ReadError::from))?;
+        let mut history = Vec::with_capacity(found.len());
+        let mut previous = NO_PREVIOUS;
+        for (at, row) in found.iter().enumerate() {
+            let expected = if table.keeps_history() { at as u64 + 1 } else { row.sequence };
+            if row.previous != previous || row.sequence != expected {
+                return Err(ReadError::History { table, id: id.to_owned(), sequence: expected });
+            }
+            history.push(row.open(&self.vault, &place)?);
+            previous = row.hash(&place);
+        }
+        Ok(history)
+    }
+
+    /// Rows come in slices, each read whole before it is visited: a slow visitor holds no snapshot open, and
+    /// may use the store. A row that appears behind the place of a slice is not visited.
+    pub(crate) fn scan(&self, table: Table, visit: &mut dyn FnMut(Row)) -> Result<(), ReadError> {
+        let mut after = None;
+        loop {
+            let slice = self.with(|connection| newest_slice(connection, table, after))?;
+            for (place, row) in &slice {
+                visit(row.open(&self.vault, place)?);
+            }
+            match slice.last() {
+                Some((place, _)) if slice.len() == SCAN_ROWS => after = Some(place.tag),
+                _ => return Ok(()),
+            }
+        }
+    }
+
+    pub(crate) fn audit(&self, from: u64, limit: usize) -> Result<Vec<AuditRecord>, ReadError> {
+        let from = from.max(1);
+        self.with(|connection| {
+            let snapshot = connection.unchecked_transaction()?;
+            let mut records = Vec::new();
+            let Some(newest) = batch::newest(&snapshot)? else { return Err(ReadError::Audit { record: 1 }) };
+            if limit == 0 || newest.first.saturating_add(newest.count) <= from {
+                return Ok(records);
+            }
+            let start = batch::commit_of(&snapshot, from, newest.number)?;
+            let mut next = None;
+            batch::visit(&snapshot, start, &mut |sealed| {
+                let damaged = ReadError::Audit { record: next.unwrap_or(sealed.first) };
+                let opened = sealed.open(&self.vault).and_then(|batch| Some((batch.before.length, batch.records()?)));
+                let Some((length, found)) = opened else { return Err(damaged) };
+                if next.is_some_and(|next| next != length + 1) {
+                    return Err(damaged);
+                }
+                next = Some(length + 1 + found.len() as u64);
+                let wanted = found.into_iter().filter(|record| record.sequence >= from);
+                records.extend(wanted.take(limit - records.len()));
+                Ok(records.len() < limit)
+            })?;
+            Ok(records)
+        })
+    }
+
+    /// Walks the whole chain. `known` is the newest head in memory, `head` where it is kept outside.
+    pub(crate) fn verify(&self, known: SignedHead, head: Option<&PathBuf>) -> Result<Verdict, VerifyError> {
+        // The head outside is read before the snapshot is taken, so that it can only be the older of the two.
+        let outside = head.map(|path| headfile::read(path, &self.vault)).transpose().map_err(VerifyError::Head)?;
+        let snapshot_of = |connection: &Connection| {
+            let snapshot = connection.unchecked_transaction().map_err(ReadError::from)?;
+            walk(&snapshot, &self.vault, known, outside.as_ref())
+        };
+        let records = self.with(|connection| snapshot_of(connection).map_err(Failure))?;
+        let status = if outside.is_some() { Status::Verified } else { Status::Consistent };
+        Ok(Verdict { records, status })
+    }
+
+    /// The engine's full check, and the state digest once more.
+    pub(crate) fn examine(&self) -> Result<(), ReadError> {
+        self.with(|connection| {
+            schema::integrity_check(connection)?;
+            let snapshot = connection.unchecked_transaction()?;
+            let newest = batch::newest(&snapshot)?.and_then(|sealed| sealed.open(&self.vault));
+            let newest = newest.ok_or(ReadError::Audit { record: 1 })?;
+            if rows::recount(&snapshot, &self.vault)? == newest.xor {
+                return Ok(());
+            }
+            Err(ReadError::Corrupt { finding: "the rows are not those of the newest commit".into() })
+        })
+    }
+}
+
+/// Lets `verify` pass through `with`.
+struct Failure(VerifyError);
+
+impl From<rusqlite::Error> for Failure {
+    fn from(error: rusqlite::Error) -> Self {
+        Self(ReadError::from(error).into())
+    }
+}
+
+impl From<Failure> for VerifyError {
+    fn from(failure: Failure) -> Self {
+        failure.0
+    }
+}
+
+fn newest_slice(
+    connection: &Connection,
+    table: Table,
+    after: Option<[u8; 32]>,
+) -> Result<Vec<(Place, Stored)>, ReadError> {
+    let mut slice = Vec::new();
+    let places = rows::tags_after(connection, table, after, SCAN_ROWS)?;
+    for tag in places {
+        let place = Place { table, tag };
+        if let Some(row) = rows::newest(connection, &place)? {
+            slice.push((place, row));
+        }
+    }
+    Ok(slice)
+}
+
+/// Walks every batch of a snapshot; answers how many records there are.
+fn walk(
+    snapshot: &Connection,
+    vault: &Vault,
+    known: SignedHead,
+    outside: Option<&Outside>,
+) -> Result<u64, VerifyError> {
+    let mut chain = Chain::beginning(&vault.store);
+    let mut last: Option<SignedHead> = None;
+    let mut finding = None;
+    let mut outside_seen = false;
+    batch::visit(snapshot, 0, &mut |sealed| {
+        let expected = last.map_or(1, |head| head.head.commit + 1);
+        let opened = sealed.open(vault).filter(|batch| sealed.number == expected && batch.before == chain);
+        let Some((head, records)) = opened.and_then(|batch| Some((batch.head, batch.records()?))) else {
+            finding = Some(VerifyError::Record { record: chain.length + 1 });
+            return Ok(false);
+        };
+        for record in &records {
+            if let Err(source) = RecordedEvent::parse(&record.line) {
+                finding = Some(VerifyError::Malformed { record: record.sequence, source });
+                return Ok(false);
+            }
+        }
+        chain = Chain { length: head.head.length, hash: head.head.hash };
+        outside_seen |= outside.is_some_and(|outside| outside.head == head);
+        last = Some(head);
+        Ok(true)
+    })?;
+    if let Some(finding) = finding {
+        return Err(finding);
+    }
+    let found = last.map_or(0, |head| head.head.commit);
+    if found < known.head.commit {
+        return Err(VerifyError::Cut { found: chain.length, expected: known.head.length });
+    }
+    if !last.is_some_and(|head| head.verify(&vault.signer.public_key())) {
+        return Err(VerifyError::Signature);
+    }
+    match outside {
+        Some(outside) if !outside_seen => {
+            let head = outside.head.head.commit;
+            let error = HeadError::RolledBack { head, database: found };
+            Err(VerifyError::Head(if head > found { error } else { HeadError::Diverged { commit: head } }))
+        }
+        _ => Ok(chain.length),
+    }
+}
+
+/// Finds the row that is to blame for a state digest that does not fit: the first that does not open.
+pub(crate) fn blame(connection: &Connection, vault: &Vault) -> Result<(), ReadError> {
+    let mut walk = Newest::new(|place: &Place, row: &Stored, _| row.open(vault, place).map(|_| ()));
+    rows::visit(connection, None, &mut |place, row| walk.next(place, row))?;
+    walk.finish()
+}
