@@ -37,8 +37,8 @@ pub struct AuditHead {
     /// When it was signed.
     #[schema(format = DateTime)]
     pub time: String,
-    /// The signed bytes and the signature as one text, as they stand in the head file.
-    pub signed: String,
+    /// The head and its signature, as they stand in the head file (docs/formats.md).
+    pub signed: Base64,
     /// The Ed25519 public key, 32 bytes.
     pub public_key: Base64,
 }

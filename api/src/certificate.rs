@@ -55,10 +55,20 @@ pub struct Certificate {
     /// The serial it was renewed from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parent: Option<String>,
-    /// When it was revoked.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(format = DateTime)]
-    pub revoked: Option<String>,
+    /// How it stands.
+    pub state: CertificateState,
+}
+
+/// How a certificate stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum CertificateState {
+    /// Good.
+    Valid,
+    /// Past its end.
+    Expired,
+    /// Revoked, by itself, by an ancestor or by its identity.
+    Revoked,
 }
 
 /// `POST /v1/certificates/revoke`: `{"serial": ".."}` with all that were renewed from it, or `{"identity": ".."}` with

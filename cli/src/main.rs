@@ -5,6 +5,8 @@ mod bundle_folder;
 mod command;
 mod demo;
 mod error;
+mod ground;
+mod installation;
 mod output;
 mod progress;
 mod secret;

@@ -12,7 +12,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::time::{Instant, timeout_at};
 use wardkeep_api::Problem;
-use wardkeep_model::{Entropy, EntityUid, RequestId};
+use wardkeep_model::{EntityUid, Entropy, RequestId};
 use zeroize::Zeroizing;
 
 use crate::connect::{ConnectError, Pool};
@@ -184,7 +184,11 @@ impl Sender<'_> {
         }
     }
 
-    async fn collect(&self, response: Response<Incoming>, request: &RequestId) -> Result<Zeroizing<Vec<u8>>, CallError> {
+    async fn collect(
+        &self,
+        response: Response<Incoming>,
+        request: &RequestId,
+    ) -> Result<Zeroizing<Vec<u8>>, CallError> {
         let fault = ProtocolFault::TooLong { limit: MAX_ANSWER };
         let too_long = || CallError::Protocol { fault: fault.clone(), request: request.clone() };
         let mut body = response.into_body();

@@ -3,7 +3,6 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rcgen::{CertificateParams, DistinguishedName, KeyPair, PublicKeyData as _};
-use rustls_pki_types::CertificateDer;
 use wardkeep_api::certificate::IssuedCertificate;
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 use zeroize::Zeroizing;
@@ -23,8 +22,6 @@ pub(crate) struct Certified {
     pub(crate) certificate: CertificateInfo,
     /// Leaf and intermediates, PEM. The root is left out: whoever verifies has it, or must not believe it.
     pub(crate) chain_pem: String,
-    /// The CA's certificates as they came, leaf's issuer first.
-    pub(crate) authorities: Vec<CertificateDer<'static>>,
 }
 
 /// Why no key could be made.
@@ -81,7 +78,7 @@ impl Applicant {
         }
         let intermediates = authorities.iter().filter(|authority| !is_root(authority));
         let chain_pem = std::iter::once(&leaf).chain(intermediates).map(|der| certificate_pem(der)).collect();
-        Ok(Certified { certificate, chain_pem, authorities })
+        Ok(Certified { certificate, chain_pem })
     }
 }
 
@@ -127,7 +124,6 @@ mod tests {
         let certified = ours.accept(&issued).ok().unwrap();
         assert_eq!(certified.certificate.identity.unwrap().name(), "web");
         assert_eq!(credential::parse_certificates(certified.chain_pem.as_bytes()).unwrap().len(), 1, "no root");
-        assert_eq!(certified.authorities.len(), 1);
     }
 
     #[test]

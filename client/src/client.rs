@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 use wardkeep_api::whoami::WhoAmI;
-use wardkeep_model::{Clock, Entropy, EntityUid};
+use wardkeep_model::{Clock, EntityUid, Entropy};
 
 use crate::cache::{Cache, Holder};
 use crate::call::{Answer, Call, Sender};
@@ -41,8 +41,8 @@ impl Client {
     ///
     /// # Errors
     /// [`CredentialError`] where a file is missing, is not PEM, or certificate and key do not belong together.
-    #[expect(clippy::unused_async, reason = "it spawns onto the runtime, so it has to be called inside one")]
     pub async fn connect(settings: Settings) -> Result<Self, CredentialError> {
+        // `async` although nothing is awaited: it spawns, so it has to be called inside a runtime.
         Self::assemble(settings, Arc::new(SystemClock), Arc::new(SystemEntropy))
     }
 

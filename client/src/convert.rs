@@ -71,9 +71,9 @@ fn value_to_wire(value: &Value) -> AttributeValue {
         Value::String(text) => AttributeValue::String(text.clone()),
         Value::Entity(uid) => AttributeValue::Entity(entity_to_wire(uid)),
         Value::Set(items) => AttributeValue::Set(items.iter().map(value_to_wire).collect()),
-        Value::Record(fields) => AttributeValue::Record(
-            fields.iter().map(|(name, value)| (name.clone(), value_to_wire(value))).collect(),
-        ),
+        Value::Record(fields) => {
+            AttributeValue::Record(fields.iter().map(|(name, value)| (name.clone(), value_to_wire(value))).collect())
+        }
         Value::Extension { function, argument } => {
             AttributeValue::Extension { function: function.clone(), argument: argument.clone() }
         }
@@ -88,7 +88,10 @@ fn value_from_wire(value: AttributeValue) -> Result<Value, IdError> {
         AttributeValue::Entity(uid) => Value::Entity(entity_from_wire(&uid)?),
         AttributeValue::Set(items) => Value::Set(items.into_iter().map(value_from_wire).collect::<Result<_, _>>()?),
         AttributeValue::Record(fields) => Value::Record(
-            fields.into_iter().map(|(name, value)| Ok((name, value_from_wire(value)?))).collect::<Result<_, IdError>>()?,
+            fields
+                .into_iter()
+                .map(|(name, value)| Ok((name, value_from_wire(value)?)))
+                .collect::<Result<_, IdError>>()?,
         ),
         AttributeValue::Extension { function, argument } => Value::Extension { function, argument },
     })

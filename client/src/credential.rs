@@ -115,8 +115,10 @@ pub(crate) fn load(settings: &Settings) -> Result<Credential, CredentialError> {
     let roots = read_certificates("CA file", &settings.ca)?;
     let chain = read_certificates("client certificate", &settings.certificate)?;
     let leaf = chain.first().ok_or_else(|| pem("client certificate", &settings.certificate))?;
-    let certificate = describe(leaf)
-        .ok_or_else(|| CredentialError::Certificate { what: "client certificate", path: settings.certificate.clone() })?;
+    let certificate = describe(leaf).ok_or_else(|| CredentialError::Certificate {
+        what: "client certificate",
+        path: settings.certificate.clone(),
+    })?;
     if files::is_open_to_others(&settings.key) {
         tracing::warn!(key = %settings.key.display(), "the private key is readable by others: set its mode to 0600");
     }
@@ -208,10 +210,8 @@ fn certified(
     let key = key.map_err(|_| CredentialError::Key { path: path.to_owned() })?;
     let pair = CertifiedKey::new(chain, key);
     // Unlike the library's default, "cannot tell" counts as a mismatch: every kind we take can tell.
-    pair.keys_match().map_err(|_| CredentialError::Mismatch {
-        certificate: settings.certificate.clone(),
-        key: path.to_owned(),
-    })?;
+    pair.keys_match()
+        .map_err(|_| CredentialError::Mismatch { certificate: settings.certificate.clone(), key: path.to_owned() })?;
     Ok(pair)
 }
 
@@ -222,9 +222,7 @@ fn configuration(
 ) -> Result<ClientConfig, CredentialError> {
     let mut store = RootCertStore::empty();
     for root in roots {
-        store
-            .add(root)
-            .map_err(|_| CredentialError::Certificate { what: "CA file", path: settings.ca.clone() })?;
+        store.add(root).map_err(|_| CredentialError::Certificate { what: "CA file", path: settings.ca.clone() })?;
     }
     let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(store), provider())
         .build()

@@ -8,6 +8,8 @@
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::Method;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{Resumption, WebPkiServerVerifier};
@@ -20,7 +22,7 @@ use wardkeep_api::certificate::{Enrol, IssuedCertificate};
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 use crate::call::{Call, Sender};
-use crate::certify::{ApplicationFailed, Applicant, IssueFault, certificate_pem};
+use crate::certify::{Applicant, ApplicationFailed, IssueFault, certificate_pem};
 use crate::connect::{Connector, pool};
 use crate::credential::{CertificateInfo, provider};
 use crate::error::{CallError, Side};
@@ -28,8 +30,10 @@ use crate::files;
 use crate::settings::{Address, Timeouts};
 use crate::system::SystemEntropy;
 
-/// What every token of this version starts with: `wk1.<SHA-256 of the CA, 64 hexadecimal digits>.<secret>`.
+/// What every token of this version starts with: `wk1.<secret>.<SHA-256 of the CA>`, both of 32 bytes in base64url.
 const TOKEN_PREFIX: &str = "wk1.";
+/// Characters of 32 bytes in base64url without padding.
+const PART: usize = 43;
 
 /// Where the three files go. Each is written whole or not at all, mode 0600.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -130,16 +134,11 @@ fn write(path: &std::path::Path, bytes: &[u8]) -> Result<(), EnrolError> {
 
 /// The fingerprint in a token's text; `None` where it is not a token.
 fn pin_of(token: &str) -> Option<[u8; 32]> {
-    let (digits, secret) = token.trim().strip_prefix(TOKEN_PREFIX)?.split_once('.')?;
-    if digits.len() != 64 || secret.is_empty() {
+    let (secret, pin) = token.trim().strip_prefix(TOKEN_PREFIX)?.split_once('.')?;
+    if secret.len() != PART || pin.len() != PART {
         return None;
     }
-    let mut pin = [0; 32];
-    for (byte, pair) in pin.iter_mut().zip(digits.as_bytes().chunks_exact(2)) {
-        let pair = std::str::from_utf8(pair).ok().filter(|pair| pair.bytes().all(|b| b.is_ascii_hexdigit()))?;
-        *byte = u8::from_str_radix(pair, 16).ok()?;
-    }
-    Some(pin)
+    URL_SAFE_NO_PAD.decode(pin).ok()?.try_into().ok()
 }
 
 fn refuse_existing(files: &EnrolFiles) -> Result<(), EnrolError> {

@@ -2,9 +2,9 @@
 
 use http::Method;
 use serde::Serialize;
+use wardkeep_api::Page;
 use wardkeep_api::key::{CreateKey, Key, ScheduleDeletion, SelectVersion, UpdateKey};
 use wardkeep_api::page::Nothing;
-use wardkeep_api::Page;
 use wardkeep_model::{KeyId, RingName};
 
 use crate::call::{Call, query};

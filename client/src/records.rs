@@ -77,7 +77,6 @@ pub enum RecordError {
     Stopped,
 }
 
-
 impl RecordError {
     /// On which side it lies.
     #[must_use]

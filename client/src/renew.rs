@@ -11,7 +11,7 @@ use wardkeep_api::certificate::{IssuedCertificate, RenewCertificate};
 use wardkeep_model::{Entropy, Timestamp};
 
 use crate::call::Call;
-use crate::certify::{ApplicationFailed, Applicant, IssueFault};
+use crate::certify::{Applicant, ApplicationFailed, IssueFault};
 use crate::client::{Client, Shared};
 use crate::credential::{self, CertificateInfo, CredentialError, pending_key};
 use crate::error::{CallError, Side};

@@ -91,11 +91,7 @@ pub enum SettingsError {
 
 impl Default for Timeouts {
     fn default() -> Self {
-        Self {
-            connect: Duration::from_secs(5),
-            request: Duration::from_secs(30),
-            poll: Duration::from_secs(10),
-        }
+        Self { connect: Duration::from_secs(5), request: Duration::from_secs(30), poll: Duration::from_secs(10) }
     }
 }
 
@@ -140,7 +136,8 @@ impl Settings {
 impl Address {
     /// Reads `https://host[:port]`; the port defaults to 8443.
     pub fn parse(text: &str) -> Result<Self, SettingsError> {
-        let refused = || SettingsError::Address { address: text.chars().take(200).flat_map(char::escape_default).collect() };
+        let refused =
+            || SettingsError::Address { address: text.chars().take(200).flat_map(char::escape_default).collect() };
         let uri: Uri = text.parse().map_err(|_| refused())?;
         let authority = uri.authority().ok_or_else(refused)?;
         let plain = uri.scheme() == Some(&Scheme::HTTPS)
@@ -226,7 +223,8 @@ mod tests {
     fn a_missing_variable_is_named() {
         let error = Settings::from_lookup(|name| (name != ENV_CERT).then(|| "https://h:1".to_owned())).unwrap_err();
         assert!(error.to_string().contains(ENV_CERT), "{error}");
-        let empty = Settings::from_lookup(|name| Some(if name == ENV_CA { String::new() } else { "https://h:1".into() }));
+        let empty =
+            Settings::from_lookup(|name| Some(if name == ENV_CA { String::new() } else { "https://h:1".into() }));
         assert!(matches!(empty, Err(SettingsError::Missing { name: ENV_CA, .. })));
     }
 }

@@ -6,9 +6,11 @@ use std::time::Duration;
 use wardkeep_model::{Clock, Entropy, EntropyError, Timestamp};
 
 mod credentials;
+mod keyserver;
 mod server;
 
 pub(crate) use credentials::{Authority, Folder, now_millis};
+pub(crate) use keyserver::KeyServer;
 pub(crate) use server::{Reply, Seen, Server, mutual, open};
 
 /// A clock that stands until it is moved.

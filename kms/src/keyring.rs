@@ -145,22 +145,18 @@ impl Keyring {
             buried.insert(row.id);
         })?;
         let mut bad = None;
-        store.scan(Table::Ring, &mut |found| {
-            match (RingName::new(&found.id), row::read_ring(&found.value)) {
-                (Ok(name), Some(body)) => drop(keyring.install_ring(name, found.sequence, body)),
-                _ => bad = Some(LoadError::Row { table: "ring", id: found.id }),
-            }
+        store.scan(Table::Ring, &mut |found| match (RingName::new(&found.id), row::read_ring(&found.value)) {
+            (Ok(name), Some(body)) => drop(keyring.install_ring(name, found.sequence, body)),
+            _ => bad = Some(LoadError::Row { table: "ring", id: found.id }),
         })?;
-        store.scan(Table::Key, &mut |found| {
-            match (KeyId::parse(&found.id), row::read_key(&found.value)) {
-                (Ok(id), Some(mut body)) => {
-                    if buried.contains(&found.id) {
-                        bury(&mut body);
-                    }
-                    keyring.install_key(id, found.sequence, body);
+        store.scan(Table::Key, &mut |found| match (KeyId::parse(&found.id), row::read_key(&found.value)) {
+            (Ok(id), Some(mut body)) => {
+                if buried.contains(&found.id) {
+                    bury(&mut body);
                 }
-                _ => bad = Some(LoadError::Row { table: "key", id: found.id }),
+                keyring.install_key(id, found.sequence, body);
             }
+            _ => bad = Some(LoadError::Row { table: "key", id: found.id }),
         })?;
         bad.map_or(Ok(keyring), Err)
     }

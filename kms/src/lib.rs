@@ -39,10 +39,10 @@ pub use due::Due;
 pub use error::{KmsError, LoadError, RecipientError};
 pub use recipient::RecipientKey;
 pub use secret::{SecretBytes, SecretKey32};
-pub use service::{Kms, Settings};
 pub use service::{
     DataKey, Decrypt, DeletionPlan, Encrypt, Encrypted, GenerateDataKey, Idempotency, KeyInfo, KeyUpdate, ListKeys,
-    ListRings, NewKey, NewRing, Opened, Page, Precondition, RewrapDataKey, Rewrapped, RingInfo, Sign, Signed,
-    SignatureInput, Unwrapped, UnwrapDataKey, Verified, Verify, VersionInfo,
+    ListRings, NewKey, NewRing, Opened, Page, Precondition, RewrapDataKey, Rewrapped, RingInfo, Sign, SignatureInput,
+    Signed, UnwrapDataKey, Unwrapped, Verified, Verify, VersionInfo,
 };
+pub use service::{Kms, Settings};
 pub use wrapped::{WrappedInfo, WrappedKind};

@@ -41,7 +41,12 @@ impl Uses {
     ///
     /// # Errors
     /// [`KmsError::Exhausted`] at the bound; what the store says where a block cannot be reserved.
-    pub(crate) async fn take(&self, store: &dyn Store, row: impl Fn() -> String, version: KeyVersion) -> Result<(), KmsError> {
+    pub(crate) async fn take(
+        &self,
+        store: &dyn Store,
+        row: impl Fn() -> String,
+        version: KeyVersion,
+    ) -> Result<(), KmsError> {
         while !self.take_reserved() {
             let _one_at_a_time = self.reserving.lock().await;
             if self.take_reserved() {

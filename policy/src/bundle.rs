@@ -55,7 +55,10 @@ pub(crate) struct DataSet {
 impl BundleSource {
     fn len(&self) -> usize {
         let policies = self.policies.iter().map(|(name, text)| name.len() + text.len());
-        self.manifest.len() + self.schema.len() + self.entities.as_ref().map_or(0, String::len) + policies.sum::<usize>()
+        self.manifest.len()
+            + self.schema.len()
+            + self.entities.as_ref().map_or(0, String::len)
+            + policies.sum::<usize>()
     }
 }
 
@@ -115,7 +118,8 @@ impl DataSet {
             let parents = |schema: &ValidatorSchema| allowed_parents(schema, kind);
             let lost = parents(self.schema.as_ref()).into_iter().filter(|p| !parents(new.schema.as_ref()).contains(p));
             differences.extend(lost.map(BoundTypeDifference::Parent));
-            changes.extend(differences.into_iter().map(|difference| BoundTypeChange { kind: kind.clone(), difference }));
+            changes
+                .extend(differences.into_iter().map(|difference| BoundTypeChange { kind: kind.clone(), difference }));
         }
         changes
     }
@@ -148,9 +152,9 @@ fn attribute_changes(
 }
 
 fn allowed_parents(schema: &ValidatorSchema, kind: &str) -> Vec<String> {
-    let above = schema.entity_types().filter(|declared| {
-        declared.descendants.iter().any(|descendant| descendant.to_string() == kind)
-    });
+    let above = schema
+        .entity_types()
+        .filter(|declared| declared.descendants.iter().any(|descendant| descendant.to_string() == kind));
     above.map(|declared| declared.name().to_string()).collect()
 }
 
@@ -202,7 +206,8 @@ fn parse_entities(
 
 fn record(entity: &Entity) -> Result<EntityRecord, json::JsonError> {
     let uid = model_uid(entity.uid()).ok_or(json::JsonError::Uid)?;
-    let parents = entity.parents().map(|parent| model_uid(parent).ok_or(json::JsonError::Uid)).collect::<Result<_, _>>()?;
+    let parents =
+        entity.parents().map(|parent| model_uid(parent).ok_or(json::JsonError::Uid)).collect::<Result<_, _>>()?;
     let whole = entity.to_json_value().map_err(|_| json::JsonError::Shape)?;
     let (attributes, tags) = (json::attributes(whole.get("attrs"))?, json::attributes(whole.get("tags"))?);
     Ok(EntityRecord { uid, attributes, parents, tags })

@@ -1,30 +1,32 @@
 //! One decision from question to grant or refusal, in the order that leaks nothing.
 //!
-//! 1. the actor has an entity; 2. the question makes sense; 3. the actor may act for the subject; 4. the action on the
-//! named resource; 5. `UseCompromisedKey`, where asked; 6. the protect or release action on the record. The first
-//! that fails ends it. All of it is one audit event.
+//! 1. the actor has an entity;
+//! 2. the question makes sense;
+//! 3. the actor may act for the subject;
+//! 4. the action on the named resource;
+//! 5. `UseCompromisedKey`, where asked;
+//! 6. the protect or release action on the record.
+//!
+//! The first that fails ends it. All of it is one audit event.
 
 use std::sync::Arc;
 
-use cedar_policy_core::ast::{Context, Entity, EntityUIDEntry, Request};
-use cedar_policy_core::entities::{Entities, NoEntitiesSchema, TCComputation};
-use cedar_policy_core::evaluator::Evaluator;
-use cedar_policy_core::extensions::Extensions;
+use cedar_policy_core::ast::Context;
 use sha2::{Digest, Sha256};
-use smol_str::SmolStr;
 use wardkeep_model::action::Target;
 use wardkeep_model::{
     ActionName, AuditEvent, BindingDigest, Decision, EncryptionContext, EntityUid, EventDetail, Grant, PolicySet,
     Release, ResourceBinding, Timestamp,
 };
 
-use crate::entities::{Parsed, Parser, Shape, StoreError};
+use crate::entities::Parsed;
 use crate::keys::{KeyCache, Thing};
-use crate::meaning::{OnError, Tally, Verdict};
-use crate::plan::{ActionPlan, ContextShape, RecordPlan};
+use crate::meaning::Verdict;
+use crate::plan::{ActionPlan, RecordPlan};
 use crate::question::takes_record;
-use crate::value::{BUILTIN, context, entity, string};
-use crate::{BindingProblem, DenialReason, Denied, Question, QuestionError, Refusal, Resource, Snapshot, Source};
+use crate::scene::{Record, verdict};
+use crate::value::BUILTIN;
+use crate::{DenialReason, Denied, Question, QuestionError, Refusal, Resource, Snapshot, Source};
 
 /// The name under which the server's own jobs act.
 pub(crate) const SCHEDULER: (&str, &str) = ("Wardkeep::System", "scheduler");
@@ -48,12 +50,6 @@ struct Trail {
     policies: Vec<String>,
     errors: Vec<String>,
     record: Option<(EntityUid, String)>,
-}
-
-/// A record as one decision sees it.
-struct Record {
-    thing: Thing,
-    refs: Vec<EntityUid>,
 }
 
 impl<'a> Case<'a> {
@@ -162,7 +158,8 @@ impl<'a> Case<'a> {
             return Err(Refusal::Question(QuestionError::ReservedSubject { subject: uid.clone() }));
         }
         let manifest = &snapshot.data.manifest;
-        let may_be = snapshot.identity.is_identity_type(uid.kind()) || manifest.subjects.iter().any(|t| t == uid.kind());
+        let may_be =
+            snapshot.identity.is_identity_type(uid.kind()) || manifest.subjects.iter().any(|t| t == uid.kind());
         let Some(subject) = snapshot.entities.get(uid).filter(|_| may_be) else {
             return Err(self.denied(DenialReason::UnknownSubject, std::mem::take(trail)));
         };
@@ -172,7 +169,8 @@ impl<'a> Case<'a> {
         let allowed = snapshot.data.act_for.as_ref().is_some_and(|plan| {
             let (context, _) = self.context(plan.shape, actor);
             let thing = Thing { uid: subject.uid.clone(), entity: subject.entity.clone() };
-            let entities = self.slice(plan, &[&actor.refs, &subject.refs], vec![actor.entity.clone(), thing.entity.clone()]);
+            let entities =
+                self.slice(plan, &[&actor.refs, &subject.refs], vec![actor.entity.clone(), thing.entity.clone()]);
             let principal = Thing { uid: actor.uid.clone(), entity: actor.entity.clone() };
             trail.take(plan, &verdict(plan, &principal, &thing, context, entities))
         });
@@ -247,99 +245,6 @@ impl<'a> Case<'a> {
         verdict(plan, &principal, resource, context, entities)
     }
 
-    /// The context of a decision, with no more members than the policies look at.
-    fn context(&self, shape: ContextShape, actor: &Parsed) -> (Context, Option<Thing>) {
-        let encryption = self.question.context.filter(|_| shape.encryption);
-        let recipient = self.question.recipient.filter(|_| shape.recipient);
-        let record = self.question.context.and_then(EncryptionContext::resource).filter(|_| shape.record);
-        let base = if shape.actor { actor.actor.clone() } else { Context::empty() };
-        if encryption.is_none() && recipient.is_none() && record.is_none() {
-            return (base, None);
-        }
-        let Context::Value(base) = base else { return (Context::empty(), None) };
-        let mut members = base.as_ref().clone();
-        if let Some(recipient) = recipient {
-            members.insert(SmolStr::new_static("recipient"), string(&recipient.to_string()));
-        }
-        if let Some(record) = record {
-            members.insert(SmolStr::new_static("record"), string(record.entity.kind()));
-        }
-        let thing = encryption.and_then(|context| Some(Thing::encryption(BUILTIN.as_ref()?, context)));
-        if let Some(thing) = &thing {
-            let uid = cedar_policy_core::ast::Literal::EntityUID(thing.uid.clone());
-            members.insert(SmolStr::new_static("encryption"), cedar_policy_core::ast::Value::new(uid, None));
-        }
-        (context(members), thing)
-    }
-
-    /// The entities that a decision can look at, and no others: what the request names, and what the policies reach
-    /// from there in as many steps as the validator found them to take.
-    fn slice(&self, plan: &ActionPlan, refs: &[&[EntityUid]], mut roots: Vec<Arc<Entity>>) -> Vec<Arc<Entity>> {
-        let data = &self.snapshot.data;
-        roots.extend(plan.entity.clone());
-        let steps = match data.level {
-            Some(level) => level.saturating_sub(1),
-            None => u32::MAX,
-        };
-        if steps == 0 {
-            return roots;
-        }
-        let literals: &[EntityUid] = if data.level.is_none() { &data.literals } else { &[] };
-        let mut open: Vec<&EntityUid> = refs.iter().flat_map(|some| some.iter()).chain(literals).collect();
-        let mut seen: std::collections::HashSet<&EntityUid> = std::collections::HashSet::new();
-        for _ in 0..steps {
-            let mut next = Vec::new();
-            for uid in open {
-                let Some(found) = self.snapshot.entities.get(uid).filter(|_| seen.insert(uid)) else { continue };
-                roots.push(found.entity.clone());
-                next.extend(found.refs.iter());
-            }
-            if next.is_empty() {
-                break;
-            }
-            open = next;
-        }
-        roots
-    }
-
-    /// The resource of a data verb as an entity.
-    fn resource(&self) -> Option<Thing> {
-        let builtin = BUILTIN.as_ref()?;
-        match self.question.resource {
-            Resource::Key(facts) => self.keys.key(facts),
-            Resource::MissingKey(id) => Some(Thing::missing_key(builtin, id)),
-            Resource::Ring { name, labels } => Some(Thing::ring(builtin, name, labels)),
-            Resource::System(part) => Some(Thing::system(builtin, part)),
-            Resource::Role(_) | Resource::Identity(_) => None,
-        }
-    }
-
-    /// A bound record, made of what the context says and nothing else.
-    fn bound(&self, binding: &ResourceBinding) -> Result<Record, Refusal> {
-        let kind = binding.entity.kind();
-        let refuse = |problem| {
-            Refusal::Question(QuestionError::BoundAttributesInvalid { kind: kind.to_owned(), problem })
-        };
-        let (snapshot, nothing) = (self.snapshot, wardkeep_model::Attributes::new());
-        let parents = binding.parents.as_deref().unwrap_or_default();
-        if let Some(parent) = parents.iter().find(|parent| parent.is_reserved()) {
-            return Err(refuse(BindingProblem::Parent { parent: parent.clone() }));
-        }
-        let ancestors = snapshot.entities.above(&binding.entity, parents).map_err(|error| match error {
-            StoreError::Shape(problem) => refuse(problem),
-            StoreError::Cycle | StoreError::TooManyAncestors => {
-                refuse(BindingProblem::Parent { parent: binding.entity.clone() })
-            }
-        })?;
-        let attributes = binding.attributes.as_ref().unwrap_or(&nothing);
-        let parser = Parser { schema: &snapshot.data.schema, types: &snapshot.data.types };
-        let kind = parser.types.get(kind).ok_or_else(|| refuse(BindingProblem::UnknownEntityType { kind: kind.to_owned() }))?;
-        let uid = entity(kind, binding.entity.id());
-        let shape = Shape { attributes, tags: &nothing, parents, roles: 0 };
-        let (entity, refs) = parser.entity(&binding.entity, uid.clone(), shape, &ancestors).map_err(refuse)?;
-        Ok(Record { thing: Thing { uid: Arc::new(uid), entity: Arc::new(entity) }, refs })
-    }
-
     fn known_identity(&self, uid: &EntityUid) -> Option<&'a Parsed> {
         let known = self.snapshot.identity.is_identity_type(uid.kind());
         self.snapshot.entities.get(uid).filter(|_| known).map(Arc::as_ref)
@@ -381,7 +286,8 @@ impl<'a> Case<'a> {
     }
 
     fn denied(&self, reason: DenialReason, mut trail: Trail) -> Refusal {
-        if matches!(reason, DenialReason::UnknownActor | DenialReason::UnknownSubject | DenialReason::SubjectHoldsRole) {
+        if matches!(reason, DenialReason::UnknownActor | DenialReason::UnknownSubject | DenialReason::SubjectHoldsRole)
+        {
             trail.policies.clear();
         }
         let event = self.event(Decision::Deny, "denied", trail).with(EventDetail::Reason, reason.as_str());
@@ -430,26 +336,6 @@ impl Trail {
         self.errors.extend(ids(&verdict.errors));
         verdict.allow
     }
-}
-
-/// What the policies of one action say.
-fn verdict(plan: &ActionPlan, principal: &Thing, resource: &Thing, context: Context, slice: Vec<Arc<Entity>>) -> Verdict {
-    let mut tally = Tally::default();
-    let extensions = Extensions::all_available();
-    let known = |thing: &Thing| EntityUIDEntry::Known { euid: thing.uid.clone(), loc: None };
-    let request = Request::new_unchecked(known(principal), plan.entry.clone(), known(resource), Some(context));
-    // Ancestors are complete in every entity of ours, so Cedar need not compute them (nor could it: the slice holds
-    // no groups). One entity twice, as where somebody acts on itself, is one entity.
-    let closed = TCComputation::AssumeAlreadyComputed;
-    let Ok(entities) = Entities::new().add_entities(slice, None::<&NoEntitiesSchema>, closed, extensions) else {
-        // Two different entities under one name cannot come out of one store. If they did: nobody is allowed anything.
-        return Verdict { allow: false, forbidden: true, reasons: Vec::new(), errors: Vec::new() };
-    };
-    let evaluator = Evaluator::new(request, &entities, extensions);
-    for (at, rule) in plan.rules.iter().enumerate() {
-        tally.add(OnError::Deny, at, rule.effect, rule.say(&evaluator));
-    }
-    tally.verdict()
 }
 
 pub(crate) fn is_scheduler(uid: &EntityUid) -> bool {

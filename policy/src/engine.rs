@@ -3,9 +3,7 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use wardkeep_model::{
-    Action, ActionName, AuditEvent, Caller, Clock, Decision, EntityUid, Permit, RequestId,
-};
+use wardkeep_model::{Action, ActionName, AuditEvent, Caller, Clock, Decision, EntityUid, Permit, RequestId};
 
 use crate::decide::Case;
 use crate::keys::KeyCache;

@@ -213,13 +213,7 @@ impl EntityStore {
         Ok(found)
     }
 
-    fn parse(
-        &self,
-        parser: Parser<'_>,
-        record: EntityRecord,
-        origin: Origin,
-        roles: u8,
-    ) -> Result<Parsed, StoreError> {
+    fn parse(&self, parser: Parser<'_>, record: EntityRecord, origin: Origin, roles: u8) -> Result<Parsed, StoreError> {
         let ancestors = self.above(&record.uid, &record.parents)?;
         let unknown = || BindingProblem::UnknownEntityType { kind: record.uid.kind().to_owned() };
         let uid = parser.types.uid(&record.uid).ok_or_else(unknown).map_err(StoreError::Shape)?;
@@ -256,7 +250,11 @@ impl Parser<'_> {
         for ancestor in ancestors {
             let known = self.types.uid(ancestor);
             let known = known.ok_or_else(|| BindingProblem::UnknownEntityType { kind: ancestor.kind().to_owned() })?;
-            if shape.parents.contains(ancestor) { direct.insert(known) } else { indirect.insert(known) };
+            if shape.parents.contains(ancestor) {
+                direct.insert(known)
+            } else {
+                indirect.insert(known)
+            };
         }
         direct.extend(role_uids(shape.roles));
         let entity = Entity::new_with_attr_partial_value(uid, attributes, indirect, direct, tags);

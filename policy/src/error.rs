@@ -284,7 +284,9 @@ mod tests {
             hint: Some("did you mean `name`?".into()),
         };
         let shown = finding.to_string();
-        assert!(shown.starts_with("keys.cedar:2:2: attribute `nam` not found\n 2 | \tprincipal.nam)\n   | \t^^^^^^^^^^^^^"));
+        assert!(
+            shown.starts_with("keys.cedar:2:2: attribute `nam` not found\n 2 | \tprincipal.nam)\n   | \t^^^^^^^^^^^^^")
+        );
         assert!(shown.ends_with("hint: did you mean `name`?"), "{shown}");
     }
 

@@ -12,7 +12,9 @@ pub enum JsonError {
     #[error("a value is `null` or not a 64-bit integer")]
     Scalar,
     /// An escape of the wrong shape.
-    #[error("an escape is malformed: write `{{\"__entity\": {{\"type\", \"id\"}}}}` or `{{\"__extn\": {{\"fn\", \"arg\"}}}}`")]
+    #[error(
+        "an escape is malformed: `__entity` holds `type` and `id`, `__extn` holds `fn` and `arg`, and nothing else"
+    )]
     Escape,
     /// A malformed or overlong entity name.
     #[error("an entity name is malformed or too long")]

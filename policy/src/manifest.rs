@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+use crate::{Finding, FindingKind, Place, PolicyErrors};
+
 /// The manifest's file name.
 pub const MANIFEST_FILE: &str = "wardkeep.toml";
 
@@ -37,6 +39,9 @@ pub enum Source {
     Stored,
 }
 
+const HINT: &str = "known are `subjects = [types]` and, in `[resources.Type]`, `source = \"bound\"` or `\"stored\"`, \
+                    `protect`, `release`";
+
 impl ResourceRule {
     /// The protect action's default id.
     pub const PROTECT: &'static str = "create";
@@ -63,7 +68,7 @@ struct FileResource {
 
 impl Manifest {
     /// Reads a manifest. Whether its types and actions exist is seen when the schema is at hand.
-    pub fn parse(text: &str) -> Result<Self, crate::PolicyErrors> {
+    pub fn parse(text: &str) -> Result<Self, PolicyErrors> {
         let file: File = toml::from_str(text).map_err(|error| finding(text, &error))?;
         let resource = |rule: FileResource| ResourceRule {
             source: rule.source,
@@ -75,16 +80,35 @@ impl Manifest {
     }
 }
 
-fn finding(text: &str, error: &toml::de::Error) -> crate::error::Finding {
-    let place = error.span().map(|span| crate::error::Place::of(text, span.start, span.len()));
-    crate::error::Finding {
-        kind: crate::error::FindingKind::Manifest,
+fn finding(text: &str, error: &toml::de::Error) -> Finding {
+    let place = error.span().map(|span| Place::of(text, span.start, span.len()));
+    Finding {
+        kind: FindingKind::Manifest,
         file: MANIFEST_FILE.to_owned(),
         place,
         message: error.message().to_owned(),
-        hint: Some(
-            "known fields: `subjects = [types]`, and in `[resources.Type]` `source = \"bound\" | \"stored\"`, `protect`, `release`"
-                .to_owned(),
-        ),
+        hint: Some(HINT.to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_left_out_has_its_default() {
+        let manifest = Manifest::parse("[resources.Note]\nsource = \"stored\"").unwrap();
+        let note = &manifest.resources["Note"];
+        assert_eq!((note.source, note.protect.as_str(), note.release.as_str()), (Source::Stored, "create", "read"));
+        assert_eq!(Manifest::parse(""), Ok(Manifest::default()));
+    }
+
+    #[test]
+    fn unknown_fields_are_refused_with_their_place_and_a_hint() {
+        let errors =
+            Manifest::parse("subjects = []\n\n[resources.Note]\nsource = \"bound\"\nreleases = \"x\"").unwrap_err();
+        let finding = &errors.findings()[0];
+        assert_eq!(finding.place.as_ref().map(|place| place.line), Some(5), "{finding}");
+        assert!(finding.hint.as_ref().is_some_and(|hint| hint.contains("release")), "{finding}");
     }
 }

@@ -97,7 +97,12 @@ impl<'a> Planner<'a> {
         for (kind, rule) in &manifest.resources {
             if let Some(problem) = self.type_problem(kind, identity) {
                 let message = format!("`[resources.{kind}]`: {problem}");
-                findings.add(FindingKind::Manifest, MANIFEST_FILE, message, "name an entity type of the bundle's schema");
+                findings.add(
+                    FindingKind::Manifest,
+                    MANIFEST_FILE,
+                    message,
+                    "name an entity type of the bundle's schema",
+                );
                 continue;
             }
             let protect = self.record_action(kind, &rule.protect, "protect", (manifest, identity), findings);
@@ -146,13 +151,15 @@ impl<'a> Planner<'a> {
             return None;
         }
         let has = |types: Option<Vec<String>>, wanted: &str| types.is_some_and(|all| all.iter().any(|t| t == wanted));
-        let names = |types: &mut dyn Iterator<Item = &cedar_policy::EntityTypeName>| types.map(ToString::to_string).collect();
+        let names =
+            |types: &mut dyn Iterator<Item = &cedar_policy::EntityTypeName>| types.map(ToString::to_string).collect();
         let resources = self.schema.resources_for_action(&uid).map(|mut types| names(&mut types));
         if !has(resources, kind) {
             refuse(format!("which is not done to `{kind}`"), "add the type to the action's `resource`");
             return None;
         }
-        let principals: Option<Vec<String>> = self.schema.principals_for_action(&uid).map(|mut types| names(&mut types));
+        let principals: Option<Vec<String>> =
+            self.schema.principals_for_action(&uid).map(|mut types| names(&mut types));
         let subjects = manifest.subjects.iter().map(String::as_str).chain(identity.types());
         if !subjects.into_iter().any(|subject| has(principals.clone(), subject)) {
             refuse("which no subject can do".to_owned(), "add an `[identity]` type or a subject to its `principal`");

@@ -144,9 +144,8 @@ impl Rules {
         if !findings.is_empty() {
             return None;
         }
-        let level = (0..=MAX_LEVEL).find(|level| {
-            validator.validate_with_level(&whole, ValidationMode::Strict, *level).validation_passed()
-        });
+        let level = (0..=MAX_LEVEL)
+            .find(|level| validator.validate_with_level(&whole, ValidationMode::Strict, *level).validation_passed());
         let literals = match level {
             Some(_) => Vec::new(),
             None => whole.policies().flat_map(Policy::entity_literals).map(EntityUID::from).collect(),
@@ -203,19 +202,14 @@ pub(crate) fn position(policy: &Policy) -> usize {
     id.strip_prefix("policy").and_then(|number| number.parse().ok()).unwrap_or(usize::MAX)
 }
 
-fn check_id(
-    id: &str,
-    file: &str,
-    source: &str,
-    seen: &mut BTreeMap<String, String>,
-    findings: &mut Findings,
-) -> bool {
+fn check_id(id: &str, file: &str, source: &str, seen: &mut BTreeMap<String, String>, findings: &mut Findings) -> bool {
     let problem = if id.is_empty() || id.len() > 128 || id.chars().any(char::is_control) {
         Some(format!("the policy id `{}` is not usable: use 1 to 128 printable bytes", id.escape_default()))
     } else if id.starts_with(RESERVED_ID) {
         Some(format!("the policy id `{id}` is reserved: leave out `{RESERVED_ID}`"))
     } else {
-        seen.insert(id.to_owned(), file.to_owned()).map(|first| format!("two policies have the id `{id}` (first in `{first}`)"))
+        seen.insert(id.to_owned(), file.to_owned())
+            .map(|first| format!("two policies have the id `{id}` (first in `{first}`)"))
     };
     let Some(message) = problem else { return true };
     findings.push(Finding {

@@ -4,9 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, LazyLock};
 
 use cedar_policy::Schema;
-use cedar_policy_core::ast::{
-    Context, Eid, EntityType, EntityUID, Literal, Name, RestrictedExpr, Value as CedarValue,
-};
+use cedar_policy_core::ast::{Context, Eid, EntityType, EntityUID, Literal, Name, RestrictedExpr, Value as CedarValue};
 use cedar_policy_core::evaluator::RestrictedEvaluator;
 use cedar_policy_core::extensions::Extensions;
 use smol_str::SmolStr;
@@ -55,7 +53,12 @@ impl Types {
     }
 
     /// A value in Cedar's form; every entity it names goes into `refs`.
-    pub(crate) fn value(&self, name: &str, value: &Value, refs: &mut Vec<EntityUid>) -> Result<CedarValue, BindingProblem> {
+    pub(crate) fn value(
+        &self,
+        name: &str,
+        value: &Value,
+        refs: &mut Vec<EntityUid>,
+    ) -> Result<CedarValue, BindingProblem> {
         Ok(match value {
             Value::Bool(truth) => CedarValue::new(*truth, None),
             Value::Long(number) => CedarValue::new(*number, None),
@@ -77,9 +80,8 @@ impl Types {
                     .collect::<Result<BTreeMap<_, _>, BindingProblem>>()?;
                 CedarValue::record_arc(Arc::new(fields), None)
             }
-            Value::Extension { function, argument } => extension(function, argument).ok_or_else(|| {
-                BindingProblem::Extension { name: name.to_owned(), function: function.clone() }
-            })?,
+            Value::Extension { function, argument } => extension(function, argument)
+                .ok_or_else(|| BindingProblem::Extension { name: name.to_owned(), function: function.clone() })?,
         })
     }
 }
@@ -141,13 +143,16 @@ mod tests {
     #[test]
     fn extensions_are_parsed_or_refused() {
         let mut refs = Vec::new();
-        let value = |function: &str, argument: &str| Value::Extension { function: function.into(), argument: argument.into() };
+        let value =
+            |function: &str, argument: &str| Value::Extension { function: function.into(), argument: argument.into() };
         for (function, argument) in
             [("decimal", "1.5"), ("ip", "10.0.0.0/8"), ("datetime", "2026-01-01"), ("duration", "1h")]
         {
             assert!(types().value("a", &value(function, argument), &mut refs).is_ok(), "{function}");
         }
-        for (function, argument) in [("decimal", "x"), ("ip", "1.2.3"), ("unknown", "a"), ("isIpv4", "10.0.0.1"), ("", "")] {
+        for (function, argument) in
+            [("decimal", "x"), ("ip", "1.2.3"), ("unknown", "a"), ("isIpv4", "10.0.0.1"), ("", "")]
+        {
             let problem = types().value("a", &value(function, argument), &mut refs).unwrap_err();
             assert!(matches!(problem, BindingProblem::Extension { .. }), "{function}");
         }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use arc_swap::ArcSwap;
+use tokio::sync::watch;
 use bytes::Bytes;
 use wardkeep_kms::Kms;
 use wardkeep_model::{Clock, Entropy};
@@ -45,7 +45,7 @@ pub struct App {
     /// The OpenAPI document, serialised once.
     pub openapi: Bytes,
     /// The configuration in force, which reloads replace.
-    pub config: Arc<ArcSwap<Config>>,
+    pub config: watch::Receiver<Arc<Config>>,
     /// Whether requests are to come.
     pub ready: Ready,
 }

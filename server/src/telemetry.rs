@@ -74,8 +74,6 @@ pub struct Metrics {
     pub crl_next_update: Gauge,
     /// `wardkeep_revoked_entries`
     pub revoked_entries: Gauge,
-    /// `wardkeep_certificates_issued_total`
-    pub certificates_issued: Counter,
 }
 
 /// The metrics of one listener's accept loop.
@@ -114,10 +112,9 @@ impl Metrics {
                 gauge!("wardkeep_listener_certificate_expiry_timestamp_seconds"),
                 gauge!("wardkeep_crl_next_update_timestamp_seconds"),
                 gauge!("wardkeep_revoked_entries"),
-                counter!("wardkeep_certificates_issued_total"),
             )
         });
-        let (reloads_ok, reloads_kept_old, expiry, crl_next_update, revoked_entries, certificates_issued) = made;
+        let (reloads_ok, reloads_kept_old, expiry, crl_next_update, revoked_entries) = made;
         let listener_certificate_expiry = expiry;
         Ok(Self {
             recorder,
@@ -127,7 +124,6 @@ impl Metrics {
             listener_certificate_expiry,
             crl_next_update,
             revoked_entries,
-            certificates_issued,
         })
     }
 
@@ -179,7 +175,6 @@ fn describe() {
     describe_gauge!("wardkeep_listener_certificate_expiry_timestamp_seconds", "End of the listeners' certificate.");
     describe_gauge!("wardkeep_crl_next_update_timestamp_seconds", "When the oldest CRL in force goes stale; 0 without one.");
     describe_gauge!("wardkeep_revoked_entries", "Serials and identities that are shut out.");
-    describe_counter!("wardkeep_certificates_issued_total", "Leaves issued by the built-in CA.");
     describe_gauge!("wardkeep_connections_open", "Connections open now, by listener.");
     describe_counter!("wardkeep_connections_accepted_total", "Connections accepted, by listener.");
     describe_counter!("wardkeep_connections_ended_total", "Connections refused or cut, by listener and reason.");

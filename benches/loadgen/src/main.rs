@@ -16,7 +16,7 @@ mod report;
 pub type Fail = Box<dyn std::error::Error + Send + Sync>;
 
 const USAGE: &str = "usage:
-  wardkeep-loadgen measure RESULTS.jsonl SECONDS WARDKEEP.json WARDKEEP_PID [PEER.json PEER_PID]
+  wardkeep-loadgen measure RESULTS.jsonl SECONDS WARDKEEP.json WARDKEEP_PID PEER.json PEER_PID
   wardkeep-loadgen fill READY.json AES_KEYS RSA_KEYS
   wardkeep-loadgen loaded RESULTS.jsonl READY_MILLIS WARDKEEP.json WARDKEEP_PID KEYS
   wardkeep-loadgen floor RESULTS.jsonl SECONDS
@@ -36,9 +36,8 @@ fn main() -> std::process::ExitCode {
 
 fn step(words: &[&str]) -> Result<(), Fail> {
     match words {
-        ["measure", results, seconds, ready, pid] => cases::measure(results, seconds.parse()?, (ready, pid), None),
         ["measure", results, seconds, ready, pid, peer, peer_pid] => {
-            cases::measure(results, seconds.parse()?, (ready, pid), Some((peer, peer_pid)))
+            cases::measure(results, seconds.parse()?, (ready, pid), (peer, peer_pid))
         }
         ["fill", ready, aes, rsa] => fill::fill(ready, aes.parse()?, rsa.parse()?),
         ["loaded", results, millis, ready, pid, keys] => {

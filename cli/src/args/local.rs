@@ -116,6 +116,9 @@ pub(crate) struct Recover {
     /// The new administrator's name; one that was never used.
     #[arg(long, env = "WARDKEEP_ADMINISTRATOR", value_name = "NAME")]
     pub(crate) administrator: String,
+    /// Put the starter bundle in force too: where the bundle in force demands attributes of every identity.
+    #[arg(long, env = "WARDKEEP_STARTER_BUNDLE", value_parser = clap::builder::BoolishValueParser::new())]
+    pub(crate) starter_bundle: bool,
     /// Go on although the database is older than its head; the audit log will say so.
     #[arg(long, env = "WARDKEEP_ACCEPT_ROLLBACK", value_parser = clap::builder::BoolishValueParser::new())]
     pub(crate) accept_rollback: bool,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use wardkeep_client::Client;
-use wardkeep_client::admin::audit::AuditQuery;
+use wardkeep_client::admin::AuditQuery;
 use wardkeep_client::wire::audit::{AuditRecord, AuditStatus, AuditVerdict};
 
 use super::CommandError;

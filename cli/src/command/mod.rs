@@ -6,12 +6,15 @@ mod completions;
 mod config;
 mod context;
 mod data_key;
+mod dev;
+mod doctor;
 mod entity;
 mod file;
 mod key;
 pub(crate) mod policy;
 pub(crate) mod remote;
 mod ring;
+pub(crate) mod server;
 mod signature;
 
 use std::path::PathBuf;
@@ -23,8 +26,9 @@ use wardkeep_server::config::ConfigError;
 
 use crate::args::{Cli, Noun};
 use crate::bundle_folder::BundleFolderError;
-use crate::demo::input::InputError;
+use crate::demo::{self, input::InputError};
 use crate::error::{Blame, FileError};
+use crate::installation::InstallationError;
 use crate::output::OutputError;
 use crate::secret::SecretError;
 
@@ -94,12 +98,33 @@ pub(crate) enum CommandError {
     /// The audit log is not what it was.
     #[error("the audit log is broken{detail}: keep the data folder as it is and restore from a backup")]
     AuditBroken { detail: String },
+    /// `wardkeep server` without a configuration.
+    #[error("no configuration is given: set `--config` or `WARDKEEP_CONFIG`, or try `wardkeep dev`")]
+    NoConfig,
+    /// A data folder, or the server on it.
+    #[error(transparent)]
+    Installation(#[from] InstallationError),
+    /// No temporary folder.
+    #[error("could not make a temporary folder: {0}")]
+    Temporary(#[source] std::io::Error),
+    /// The doctor found something that keeps Wardkeep from working.
+    #[error("{count} of the findings need a remedy")]
+    Findings { count: usize },
+    /// The demo did not come out as it must.
+    #[error(transparent)]
+    Demo(#[from] crate::demo::DemoError),
     /// The server's configuration.
     #[error(transparent)]
     Config(#[from] ConfigError),
     /// A folder that is no bundle.
     #[error(transparent)]
     Bundle(#[from] BundleFolderError),
+    /// A bundle that does not hold together.
+    #[error(transparent)]
+    Policies(#[from] wardkeep_policy::PolicyErrors),
+    /// `[identity]` does not hold together.
+    #[error(transparent)]
+    Identities(#[from] wardkeep_policy::IdentityMapError),
     /// Deciding off line failed.
     #[error(transparent)]
     Decide(#[from] policy::decide::DecideError),
@@ -139,6 +164,11 @@ impl From<Side> for Blame {
 pub(crate) fn run(cli: Cli) -> Result<(), CommandError> {
     let Cli { output: format, noun } = cli;
     match noun {
+        Noun::Server(args) => server::run(format, args),
+        Noun::Dev(args) => dev::run(format, args),
+        Noun::Demo(args) => demo::run(format, &args),
+        Noun::Recover(args) => server::recover(format, args),
+        Noun::Doctor(args) => doctor::run(format, &args),
         Noun::Ring(verb) => ring::run(format, verb),
         Noun::Key(verb) => key::run(format, verb),
         Noun::DataKey(verb) => data_key::run(format, verb),
@@ -154,6 +184,5 @@ pub(crate) fn run(cli: Cli) -> Result<(), CommandError> {
         Noun::Audit(verb) => audit::run(format, verb),
         Noun::Config(verb) => config::run(format, verb),
         Noun::Completions(args) => completions::run(&args),
-        _ => Ok(()),
     }
 }

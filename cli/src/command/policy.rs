@@ -1,5 +1,6 @@
 //! `wardkeep policy`: bundles and the control set of a server. Deciding off line is in [`decide`].
 
+mod check;
 pub(crate) mod decide;
 
 use wardkeep_client::wire::Finding;
@@ -18,6 +19,7 @@ use crate::output::{self, Format};
 pub(crate) fn run(format: Format, verb: Policy) -> Result<(), CommandError> {
     match verb {
         Policy::Decide(args) => Ok(decide::run(format, &args)?),
+        Policy::Check(args) => check::run(format, &args),
         Policy::Load(args) => load(format, args),
         Policy::List(connection) => list(format, &connection),
         Policy::Show(args) => show(format, args),

@@ -120,6 +120,8 @@ mod tests {
     fn an_id_full_of_slashes_stays_in_its_place() {
         let entity = EntityUid::new("Clinic::User", "../../roles/admin?x#y").unwrap();
         assert_eq!(place(&entity), "Clinic%3A%3AUser/%2E%2E%2F%2E%2E%2Froles%2Fadmin%3Fx%23y");
-        assert!(membership(Role::SecurityAdmin, &entity).starts_with("/v1/roles/security-admin/members/Clinic%3A%3AUser/"));
+        assert!(
+            membership(Role::SecurityAdmin, &entity).starts_with("/v1/roles/security-admin/members/Clinic%3A%3AUser/")
+        );
     }
 }

@@ -87,8 +87,7 @@ fn the_number_is_bounded_and_the_oldest_goes() {
     for wrapped in [b"1", b"2", b"3"] {
         keep(&cache, &holder(None), wrapped, &context("a"));
     }
-    let held: Vec<_> =
-        [b"1", b"2", b"3"].map(|w| cache.read(&holder(None), &key(), w, &context("a")).is_some()).into();
+    let held: Vec<_> = [b"1", b"2", b"3"].map(|w| cache.read(&holder(None), &key(), w, &context("a")).is_some()).into();
     assert_eq!(held, [false, true, true]);
     assert_eq!(lock(&cache.reads).order.len(), 2);
 }

@@ -153,12 +153,11 @@ async fn an_idempotency_key_that_would_split_a_header_is_refused_here() {
     assert!(server.seen().is_empty());
 }
 
-
-
 #[test]
 fn a_segment_stays_one_segment() {
     assert_eq!(segment("Clinic::User"), "Clinic%3A%3AUser");
-    for (text, written) in [("..", "%2E%2E"), ("a/b", "a%2Fb"), ("a?b#c", "a%3Fb%23c"), ("é", "%C3%A9"), ("%", "%25")] {
+    for (text, written) in [("..", "%2E%2E"), ("a/b", "a%2Fb"), ("a?b#c", "a%3Fb%23c"), ("é", "%C3%A9"), ("%", "%25")]
+    {
         assert_eq!(segment(text), written);
     }
 }

@@ -175,4 +175,3 @@ async fn answer(
     };
     Ok(response.status(StatusCode::from_u16(status).unwrap()).body(Full::new(Bytes::from(text))).unwrap())
 }
-

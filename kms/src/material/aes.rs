@@ -51,13 +51,7 @@ impl AesKey {
         Ok(key)
     }
 
-    fn seal_with(
-        &self,
-        nonce: [u8; NONCE],
-        aad: &[u8],
-        plaintext: &[u8],
-        out: &mut Vec<u8>,
-    ) -> Result<(), KmsError> {
+    fn seal_with(&self, nonce: [u8; NONCE], aad: &[u8], plaintext: &[u8], out: &mut Vec<u8>) -> Result<(), KmsError> {
         out.reserve_exact(NONCE + plaintext.len() + AES_TAG);
         out.extend_from_slice(&nonce);
         let start = out.len();

@@ -138,10 +138,6 @@ impl Inner {
 impl std::fmt::Debug for Encrypt {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { key, context, plaintext } = self;
-        f.debug_struct("Encrypt")
-            .field("key", key)
-            .field("context", context)
-            .field("bytes", &plaintext.len())
-            .finish()
+        f.debug_struct("Encrypt").field("key", key).field("context", context).field("bytes", &plaintext.len()).finish()
     }
 }

@@ -124,11 +124,7 @@ impl Kms {
     /// [`KmsError::CannotOpen`] for whatever does not open, whyever; [`KmsError::PermitMismatch`],
     /// [`KmsError::ReleaseMissing`], [`KmsError::CompromisedRight`]; the errors of state; [`KmsError::Busy`]; or
     /// what the store says.
-    pub async fn unwrap_data_key(
-        &self,
-        permit: Permit<Unwrap>,
-        request: UnwrapDataKey,
-    ) -> Result<Unwrapped, KmsError> {
+    pub async fn unwrap_data_key(&self, permit: Permit<Unwrap>, request: UnwrapDataKey) -> Result<Unwrapped, KmsError> {
         let recipient = request.recipient.as_ref().map(RecipientKey::fingerprint);
         let checked = named(&permit, &request.wrapped)
             .and_then(|named| fits_binding(&permit, &request.context, recipient.as_ref()).map(|()| named))
@@ -148,11 +144,7 @@ impl Kms {
     ///
     /// # Errors
     /// As [`Kms::unwrap_data_key`] and [`Kms::generate_data_key`].
-    pub async fn rewrap_data_key(
-        &self,
-        permit: Permit<Rewrap>,
-        request: RewrapDataKey,
-    ) -> Result<Rewrapped, KmsError> {
+    pub async fn rewrap_data_key(&self, permit: Permit<Rewrap>, request: RewrapDataKey) -> Result<Rewrapped, KmsError> {
         let checked = named(&permit, &request.wrapped)
             .and_then(|named| fits_binding(&permit, &request.context, None).map(|()| named));
         let covers = permit.covers_compromised();
@@ -182,11 +174,7 @@ const fn wrapped_kind(spec: KeySpec) -> WrappedKind {
 }
 
 impl Inner {
-    async fn generate(
-        self: &Arc<Self>,
-        event: &mut AuditEvent,
-        request: GenerateDataKey,
-    ) -> Result<DataKey, KmsError> {
+    async fn generate(self: &Arc<Self>, event: &mut AuditEvent, request: GenerateDataKey) -> Result<DataKey, KmsError> {
         let GenerateDataKey { key, context, recipient, plaintext } = request;
         if plaintext && recipient.is_some() {
             return Err(KmsError::PlaintextBesideRecipient);
@@ -203,7 +191,7 @@ impl Inner {
         Ok(DataKey { wrapped, plaintext, for_recipient, version })
     }
 
-    async fn wrap_new(
+    pub(crate) async fn wrap_new(
         self: &Arc<Self>,
         key: &Arc<Key>,
         version: KeyVersion,
@@ -213,9 +201,7 @@ impl Inner {
         self.count(key, version).await?;
         let (info, mut out) = start(key, version);
         let secret = match material.as_ref() {
-            Material::Aes(aes) => {
-                aes.generate(self.entropy.as_ref(), &wrapped::aad(&info, context), &mut out)?
-            }
+            Material::Aes(aes) => aes.generate(self.entropy.as_ref(), &wrapped::aad(&info, context), &mut out)?,
             other => {
                 let secret = SecretKey32::random(self.entropy.as_ref())?;
                 self.wrap_with(other, &info, context, &secret, &mut out)?;
@@ -234,9 +220,7 @@ impl Inner {
         out: &mut Vec<u8>,
     ) -> Result<(), KmsError> {
         match material {
-            Material::Aes(aes) => {
-                aes.seal(self.entropy.as_ref(), &wrapped::aad(info, context), secret.expose(), out)
-            }
+            Material::Aes(aes) => aes.seal(self.entropy.as_ref(), &wrapped::aad(info, context), secret.expose(), out),
             // A public operation, some 30 us: cheaper here than the way to a worker and back.
             Material::RsaWrap(rsa) => {
                 let (label, bound) = (wrapped::oaep_label(info, context), wrapped::tag_input(info, context));

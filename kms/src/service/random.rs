@@ -1,7 +1,7 @@
 //! Random bytes.
 
-use wardkeep_model::action::GenerateRandom;
 use wardkeep_model::Permit;
+use wardkeep_model::action::GenerateRandom;
 use zeroize::Zeroizing;
 
 use crate::error::KmsError;

@@ -87,8 +87,7 @@ impl Inner {
             let sequence = key.facts.revision + 1;
             remember(&mut edit.body.replays, asked.idempotency, now, sequence);
             let value = row::write_key(&edit.body).ok_or(KmsError::RowUnreadable)?;
-            let put =
-                Change::Put { table: Table::Key, id: id.to_string(), expected: Some(key.facts.revision), value };
+            let put = Change::Put { table: Table::Key, id: id.to_string(), expected: Some(key.facts.revision), value };
             let mut event = event.clone().with_outcome("ok");
             event.detail.append(&mut edit.details);
             let changes = std::iter::once(put).chain(edit.others).collect();

@@ -194,12 +194,7 @@ impl Inner {
         Err(KmsError::Contended)
     }
 
-    async fn delete_ring(
-        &self,
-        event: AuditEvent,
-        name: RingName,
-        precondition: Precondition,
-    ) -> Result<(), KmsError> {
+    async fn delete_ring(&self, event: AuditEvent, name: RingName, precondition: Precondition) -> Result<(), KmsError> {
         for _ in 0..ATTEMPTS {
             let ring = self.keyring.ring(&name).ok_or(KmsError::RingNotFound)?;
             check_revision(precondition, ring.revision)?;

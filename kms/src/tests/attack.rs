@@ -92,8 +92,8 @@ async fn a_false_context_opens_nothing() {
     for key in ["ring/aes", "ring/rsa"].map(id) {
         let wrapped = fixture.generate(&key, &record_of("ana", "1")).await.unwrap().wrapped;
         for false_context in [
-            EncryptionContext::default(),  // the record left out, so that no release is decided
-            record_of("ana", "2"),         // a record that the attacker may read
+            EncryptionContext::default(), // the record left out, so that no release is decided
+            record_of("ana", "2"),        // a record that the attacker may read
             context("a"),
         ] {
             assert_eq!(fixture.unwrap(&wrapped, &false_context).await.err(), Some(KmsError::CannotOpen));

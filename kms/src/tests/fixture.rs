@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use wardkeep_model::{
-    Action, Attributes, BindingDigest, Caller, Clock, EncryptionContext, Entropy, EntropyError, EntityUid, KeyFacts,
+    Action, Attributes, BindingDigest, Caller, Clock, EncryptionContext, EntityUid, Entropy, EntropyError, KeyFacts,
     KeyId, KeySpec, KeyUsage, Permit, RequestId, ResourceBinding, RingName, Timestamp, Value, action,
 };
 use wardkeep_policy::{
@@ -289,6 +289,10 @@ impl Fixture {
         self.schedule(key).await;
         self.clock.advance_days(7);
         self.kms.destroy_key(self.permit(key), key, Precondition::default(), None).await.unwrap();
+    }
+
+    pub(crate) fn clock_now(&self) -> Timestamp {
+        self.clock.now()
     }
 
     pub(crate) fn records(&self) -> Vec<AuditRecord> {

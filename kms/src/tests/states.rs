@@ -116,12 +116,12 @@ async fn run(fixture: &Fixture, kms: &Kms, verb: Verb, made: &Made, with_right: 
         Verb::CancelDeletion => kms.cancel_deletion(plain!(), &key, NONE, None).await.map(drop),
         Verb::Destroy => kms.destroy_key(plain!(), &key, NONE, None).await.map(drop),
         Verb::Generate => {
-            let request = GenerateDataKey { key: key.clone(), context: context.clone(), recipient: None, plaintext: true };
+            let request =
+                GenerateDataKey { key: key.clone(), context: context.clone(), recipient: None, plaintext: true };
             kms.generate_data_key(permit!(), request).await.map(drop)
         }
         Verb::Unwrap => {
-            let request =
-                UnwrapDataKey { wrapped: made.wrapped.clone(), context: context.clone(), recipient: None };
+            let request = UnwrapDataKey { wrapped: made.wrapped.clone(), context: context.clone(), recipient: None };
             kms.unwrap_data_key(permit!(), request).await.map(drop)
         }
         // The table has two rows for rewrapping; one version can stand for both only while it is active.

@@ -14,7 +14,7 @@ use wardkeep_policy::offline::{OfflineEngine, OfflineUid};
 /// Requests that the installed Cedar answers otherwise than the corpus says, by case and request; with the reason.
 const DRIFT: &[(&str, usize, &str)] = &[];
 /// Cases in the sample.
-const SAMPLE: usize = 400;
+const SAMPLE: usize = 240;
 
 #[derive(Deserialize)]
 struct Case {
@@ -55,10 +55,8 @@ impl Uid {
 }
 
 fn archive() -> PathBuf {
-    let folder = std::env::var_os("WARDKEEP_TEST_DATA").map_or_else(
-        || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared/data"),
-        PathBuf::from,
-    );
+    let folder = std::env::var_os("WARDKEEP_TEST_DATA")
+        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared/data"), PathBuf::from);
     folder.join("cedar-integration-tests.tar.xz")
 }
 
@@ -126,7 +124,7 @@ fn the_corpus_agrees() {
     }
     println!("corpus: {cases} cases, {requests} requests, {skipped} cases skipped, {} wrong", wrong.len());
     assert!(wrong.is_empty(), "{}", wrong.iter().take(10).cloned().collect::<Vec<_>>().join("\n"));
-    assert!(cases >= 300, "only {cases} cases were found");
+    assert!(cases >= 200, "only {cases} cases were found");
 }
 
 fn differs(engine: &OfflineEngine, request: &Request) -> Option<String> {

@@ -118,6 +118,7 @@ pub(crate) fn outcome<A: Action>(engine: &Engine, question: &Question<'_>) -> &'
 pub(crate) fn denied<A: Action>(engine: &Engine, question: &Question<'_>) -> Denied {
     match engine.decide::<A>(question) {
         Err(Refusal::Denied(denied)) => *denied,
-        other => panic!("not denied: {other:?}"),
+        Err(Refusal::Question(error)) => panic!("not denied: {error}"),
+        Ok(_permit) => panic!("allowed"),
     }
 }

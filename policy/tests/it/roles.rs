@@ -1,1 +1,142 @@
-//! stub
+//! Ways up that must fail: no bundle, no import and no group leads to a control role.
+
+use wardkeep_model::action::{ChangeControlSet, DescribeKey};
+use wardkeep_policy::{BundleSource, EntityError, EntityErrors, Resource, Role, RoleError, Snapshot};
+
+use crate::harness::*;
+
+const GROUPS: &str = "entity Team in [Team]; entity User in [User, Team]; entity Service in [Team];";
+const ADMINS: &str = r#"@id("admins") permit(principal in Wardkeep::Role::"admin", action, resource);"#;
+
+fn groups() -> BundleSource {
+    bundle("", GROUPS, ADMINS)
+}
+
+fn only_error(result: Result<Snapshot, EntityErrors>) -> EntityError {
+    let errors = result.expect_err("the change was accepted");
+    errors.errors()[0].1.clone()
+}
+
+#[test]
+fn no_import_names_a_role_as_parent() {
+    let snapshot = world(&groups());
+    for parent in ["Wardkeep::Role::\"admin\"", "Wardkeep::Ring::\"r\"", "Wardkeep::System::\"wardkeep\""] {
+        for child in ["User::\"ana\"", "Team::\"t\""] {
+            let error = only_error(snapshot.with_entities(&[put(child, &[parent])], 9));
+            assert!(matches!(error, EntityError::ReservedParent { .. }), "{child} in {parent}: {error}");
+        }
+    }
+    for entity in ["Wardkeep::Role::\"admin\"", "Wardkeep::Key::\"r/k\"", "Wardkeep::Anything::\"x\""] {
+        assert_eq!(only_error(snapshot.with_entities(&[put(entity, &[])], 9)), EntityError::Reserved, "{entity}");
+    }
+}
+
+/// Three levels: somebody in a team in a team in an administrator.
+#[test]
+fn no_chain_of_groups_leads_to_a_role() {
+    let snapshot = world(&groups());
+    // Upwards: the last link, to one who holds a role, is refused whatever hangs below it.
+    let error = only_error(snapshot.with_entities(&[put("User::\"ana\"", &["User::\"root\""])], 9));
+    assert!(matches!(error, EntityError::LeadsToRole { .. }), "{error}");
+    // Downwards: the chain first, then the role at its end.
+    let chain = [
+        put("Team::\"low\"", &["Team::\"mid\""]),
+        put("Team::\"mid\"", &["Team::\"top\""]),
+        put("User::\"ana\"", &["Team::\"low\""]),
+        put("User::\"eve\"", &["User::\"ben\""]),
+        put("User::\"mallory\"", &["User::\"eve\""]),
+    ];
+    let chained = snapshot.with_entities(&chain, 9).unwrap();
+    for top in ["User::\"ben\"", "User::\"eve\""] {
+        let error = chained.with_role(Role::Admin, &uid(top), true, 10).unwrap_err();
+        assert!(matches!(error, RoleError::IsAGroup { .. }), "{error}");
+    }
+    for group in ["Team::\"top\"", "Team::\"low\""] {
+        let error = chained.with_role(Role::Admin, &uid(group), true, 10).unwrap_err();
+        assert!(matches!(error, RoleError::NotAnIdentity { .. }), "{error}");
+    }
+    // Who is in the groups is no administrator; who holds the role is.
+    let engine = engine(chained);
+    let (key, system) = (facts("r/k"), Resource::System("wardkeep"));
+    for name in ["User::\"ana\"", "User::\"eve\"", "User::\"mallory\""] {
+        let caller = caller(name);
+        assert_eq!(outcome::<DescribeKey>(&engine, &ask(&caller, Resource::Key(&key), None)), "no-permit", "{name}");
+        assert_eq!(outcome::<ChangeControlSet>(&engine, &ask(&caller, system, None)), "no-permit", "{name}");
+    }
+    let root = caller("User::\"root\"");
+    assert_eq!(outcome::<DescribeKey>(&engine, &ask(&root, Resource::Key(&key), None)), "allow");
+}
+
+#[test]
+fn roles_are_for_identities_that_exist() {
+    let snapshot = world(&groups());
+    for (name, expected) in [("User::\"nobody\"", "has no entity"), ("Wardkeep::System::\"scheduler\"", "cannot hold")]
+    {
+        let error = snapshot.with_role(Role::Admin, &uid(name), true, 9).unwrap_err();
+        assert!(error.to_string().contains(expected), "{error}");
+    }
+}
+
+#[test]
+fn a_holder_is_not_deleted_and_does_not_come_back_as_one() {
+    let snapshot = world(&groups());
+    let root = uid("User::\"root\"");
+    let delete = [wardkeep_policy::EntityChange::Delete(root.clone())];
+    assert_eq!(only_error(snapshot.with_entities(&delete, 9)), EntityError::HoldsRole);
+    let mut without = snapshot;
+    for role in Role::ALL {
+        without = without.with_role(*role, &root, false, 10).unwrap();
+    }
+    let again = without.with_entities(&delete, 11).unwrap().with_entities(&[put("User::\"root\"", &[])], 12).unwrap();
+    assert!(again.roles_of(&root).is_empty());
+    assert!(!again.may_change_control_set(&root));
+}
+
+#[test]
+fn an_overwritten_entity_keeps_its_roles_and_gains_none() {
+    let snapshot = world(&groups());
+    let changes = [put("User::\"root\"", &["Team::\"t\""]), put("User::\"ana\"", &["Team::\"t\""])];
+    let after = snapshot.with_entities(&changes, 9).unwrap();
+    assert_eq!(after.roles_of(&uid("User::\"root\"")).len(), 4);
+    assert!(after.roles_of(&uid("User::\"ana\"")).is_empty());
+    let engine = engine(after);
+    let (root, key) = (caller("User::\"root\""), facts("r/k"));
+    assert_eq!(outcome::<DescribeKey>(&engine, &ask(&root, Resource::Key(&key), None)), "allow");
+}
+
+#[test]
+fn the_last_administrator_is_seen() {
+    let snapshot = world(&groups());
+    let (root, ana) = (uid("User::\"root\""), uid("User::\"ana\""));
+    assert!(snapshot.may_change_control_set(&root));
+    assert!(!snapshot.may_change_control_set(&ana));
+    let without = snapshot.with_role(Role::SecurityAdmin, &root, false, 9).unwrap();
+    assert!(!without.may_change_control_set(&root), "admin alone writes no policies");
+    let locked = snapshot.with_control_set("@id(\"none\") forbid(principal, action, resource);", 10).unwrap();
+    assert!(!locked.may_change_control_set(&root), "the caller of with_control_set asks, and refuses");
+    assert!(!snapshot.may_change_control_set(&uid("User::\"nobody\"")));
+    assert_eq!(snapshot.role_holders().count(), 1);
+}
+
+#[test]
+fn each_builtin_role_has_its_own_verbs() {
+    use wardkeep_model::action::{ActivateBundle, GrantRole, ReadAudit, VerifyAudit};
+    let base = world(&groups());
+    let ana = uid("User::\"ana\"");
+    for role in Role::ALL {
+        let engine = engine(base.with_role(*role, &ana, true, 9).unwrap());
+        let (caller, system) = (caller("User::\"ana\""), Resource::System("wardkeep"));
+        let can = |answer: &str| answer == "allow";
+        let grants = can(outcome::<GrantRole>(&engine, &ask(&caller, Resource::Role(Role::Auditor), None)));
+        let activates = can(outcome::<ActivateBundle>(&engine, &ask(&caller, system, None)));
+        let reads = can(outcome::<ReadAudit>(&engine, &ask(&caller, system, None)));
+        let verifies = can(outcome::<VerifyAudit>(&engine, &ask(&caller, system, None)));
+        let expected = match role {
+            Role::Admin => (true, false, false, false),
+            Role::SecurityAdmin => (false, true, false, false),
+            Role::Operator => (false, false, false, true),
+            Role::Auditor => (false, false, true, true),
+        };
+        assert_eq!((grants, activates, reads, verifies), expected, "{role}");
+    }
+}

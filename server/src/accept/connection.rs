@@ -13,7 +13,7 @@ use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
-use super::live::{Live, Order};
+use super::live::{Live, Order, Registered};
 use super::request::Requests;
 use super::watch::Watched;
 use super::{Shared, Transport};
@@ -90,7 +90,8 @@ async fn plain(shared: &Arc<Shared>, limits: &Arc<Limits>, socket: TcpStream, re
         Ok(Ok(_)) => {}
     }
     let live = Arc::new(Live::new(remote, None, false));
-    http(shared, limits, socket, live, false).await;
+    let registered = shared.registry.add(live.clone());
+    http(shared, limits, socket, (live, registered), false).await;
     Ok(())
 }
 
@@ -115,15 +116,26 @@ async fn encrypted(
     if let Some(why) = peer.and_then(|peer| shared.guard.revoked.refuses(&peer, shared.guard.clock.now())) {
         return Err(Refused::Revoked(why));
     }
-    match timeout(Duration::from_millis(limits.first_byte_millis), stream.fill_buf()).await {
-        Err(_) => return Err(Refused::FirstByteTimeout),
-        Ok(Err(error)) => return Err(late_refusal(&error)),
-        Ok(Ok([])) => return Err(Refused::Ended),
-        Ok(Ok(_)) => {}
-    }
-    drop(registered);
-    http(shared, limits, stream, live, http2).await;
+    first_byte(limits, &mut stream, &live).await?;
+    http(shared, limits, stream, (live, registered), http2).await;
     Ok(())
+}
+
+/// Waits for plaintext without taking it, or for a cut.
+async fn first_byte(limits: &Limits, stream: &mut TlsStream<TcpStream>, live: &Live) -> Result<(), Refused> {
+    let mut orders = live.orders();
+    let stopped = orders.wait_for(|order| *order != Order::Run);
+    let arrived = timeout(Duration::from_millis(limits.first_byte_millis), stream.fill_buf());
+    tokio::select! {
+        biased;
+        _ = stopped => Err(Refused::Ended),
+        arrived = arrived => match arrived {
+            Err(_) => Err(Refused::FirstByteTimeout),
+            Ok(Err(error)) => Err(late_refusal(&error)),
+            Ok(Ok([])) => Err(Refused::Ended),
+            Ok(Ok(_)) => Ok(()),
+        },
+    }
 }
 
 fn late_refusal(error: &std::io::Error) -> Refused {
@@ -138,11 +150,15 @@ fn peer_of(shared: &Shared, stream: &TlsStream<TcpStream>) -> Result<Peer, PeerE
 }
 
 /// Speaks the version that ALPN chose, until the client, an order or an error ends it.
-async fn http<S>(shared: &Arc<Shared>, limits: &Arc<Limits>, stream: S, live: Arc<Live>, http2: bool)
-where
+async fn http<S>(
+    shared: &Arc<Shared>,
+    limits: &Arc<Limits>,
+    stream: S,
+    (live, _registered): (Arc<Live>, Registered),
+    http2: bool,
+) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let _registered = shared.registry.add(live.clone());
     let io = TokioIo::new(Watched::new(stream, live.clone()));
     let requests = Arc::new(Requests {
         live: live.clone(),

@@ -64,6 +64,18 @@ pub enum AdminError {
     /// The `[identity]` table does not fit.
     #[error(transparent)]
     IdentityMap(#[from] wardkeep_policy::IdentityMapError),
+    /// The kind of the administrator is not mapped.
+    #[error("`[identity]` maps no kind `{kind}`: choose one that it maps")]
+    KindNotMapped {
+        /// The kind.
+        kind: String,
+    },
+    /// The new administrator is none.
+    #[error("`{entity}` exists: name an administrator who is new")]
+    AdministratorExists {
+        /// Its entity.
+        entity: wardkeep_model::EntityUid,
+    },
     /// The store took no work.
     #[error(transparent)]
     Commit(#[from] CommitError),
@@ -105,6 +117,8 @@ impl AdminError {
             Self::Row { .. } => "row-unreadable",
             Self::NotInitialised => "not-initialised",
             Self::IdentityMap(_) => "identity-map",
+            Self::KindNotMapped { .. } => "identity-not-mapped",
+            Self::AdministratorExists { .. } => "administrator-exists",
             Self::Commit(error) => commit_code(error),
             Self::Read(_) => "store-unreadable",
             Self::Authority(error) => error.code(),

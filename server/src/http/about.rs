@@ -36,6 +36,7 @@ pub async fn whoami(State(app): State<Arc<App>>, asker: Asker) -> Result<Json<Wh
 pub async fn get_config(State(app): State<Arc<App>>, asker: Asker) -> Result<Json<ConfigInForce>, Fault> {
     let permit = asker.permit_control::<DescribeConfig>("config").await?;
     asker.note(permit.into_event().with_outcome("ok")).await?;
-    let toml = toml::to_string(&*app.config.load_full()).map_err(|_| Fault::Unexpected)?;
+    let config = app.config.borrow().clone();
+    let toml = toml::to_string(&*config).map_err(|_| Fault::Unexpected)?;
     Ok(Json(ConfigInForce { server_version: env!("CARGO_PKG_VERSION").to_owned(), toml }))
 }

@@ -9,7 +9,7 @@ use wardkeep_model::{
     Action, ActionName, AuditEvent, Caller, EncryptionContext, EntityUid, EventDetail, Fingerprint, IdError, KeyId, KeyName, Permit,
     RequestId, RingName,
 };
-use wardkeep_policy::{DenialReason, Denied, Question, Refusal, Resource, Role};
+use wardkeep_policy::{DenialReason, Denied, Question, QuestionError, Refusal, Resource, Role};
 use wardkeep_store::Work;
 
 use super::idempotency::{self, IdempotencyKey};
@@ -177,6 +177,17 @@ impl Asker {
     /// The store's, whereupon nothing may be answered.
     pub async fn note(&self, event: AuditEvent) -> Result<(), Fault> {
         self.app.store.commit(Work::record(vec![event])).await?;
+        Ok(())
+    }
+
+    /// Refuses the subject header at a list of control things, which asks no question that would.
+    ///
+    /// # Errors
+    /// [`QuestionError::SubjectOnControlVerb`]
+    pub fn acts_for_itself(&self, action: &'static str) -> Result<(), Fault> {
+        if self.caller.acts_for_another() {
+            return Err(QuestionError::SubjectOnControlVerb { action }.into());
+        }
         Ok(())
     }
 

@@ -9,6 +9,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::request::Parts;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use wardkeep_api::Page;
 
 use super::problem::Fault;
 
@@ -83,6 +84,15 @@ pub fn cursor(name: &str) -> String {
     URL_SAFE_NO_PAD.encode(name)
 }
 
+/// One page of a list that is at hand whole, starting after the item of a name.
+pub fn by_name<T>(all: Vec<T>, limit: usize, after: Option<String>, name: impl Fn(&T) -> &String) -> Page<T> {
+    let skipped = after.map_or(0, |after| all.iter().position(|item| *name(item) == after).map_or(all.len(), |at| at + 1));
+    let more = all.len().saturating_sub(skipped) > limit;
+    let items: Vec<T> = all.into_iter().skip(skipped).take(limit).collect();
+    let next = items.last().filter(|_| more).map(|last| cursor(name(last)));
+    Page { items, next }
+}
+
 /// A query string that is refused by a problem of ours.
 #[derive(Debug)]
 pub struct Asked<T>(pub T);
@@ -106,6 +116,20 @@ mod tests {
         for bad in [cursor("plain").as_str(), "", "a/b", "%%%", "gIA"] {
             assert_eq!(query(bad).after(name), Err(PageError::Cursor), "{bad}");
         }
+    }
+
+    #[test]
+    fn pages_follow_each_other_without_gap_or_overlap() {
+        let all: Vec<String> = (0..7).map(|n| n.to_string()).collect();
+        let (mut seen, mut after) = (Vec::new(), None);
+        loop {
+            let page = by_name(all.clone(), 3, after, |name| name);
+            seen.extend(page.items);
+            let Some(next) = page.next else { break };
+            after = PageQuery { limit: None, cursor: Some(next) }.after(|name| Some(name.to_owned())).unwrap();
+        }
+        assert_eq!(seen, all);
+        assert!(by_name(all, 3, Some("gone".into()), |name| name).items.is_empty());
     }
 
     #[test]

@@ -20,7 +20,7 @@ use super::etag::EtagError;
 use super::extract::HeaderError;
 use super::json::BodyError;
 use super::paging::{PageError, QueryError};
-use crate::admin::AdminError;
+use crate::admin::{AdminError, commit_code};
 use crate::ca::{AuthorityError, IssueError, RevokeError, TokenError};
 
 /// Everything that ends a request without what it asked for.
@@ -70,6 +70,9 @@ pub enum Fault {
     /// The path's parameters are not UTF-8, or not a number where one is wanted.
     #[error("the path is not understood")]
     Path,
+    /// An identity of a kind that `[identity]` does not map.
+    #[error("the identity's kind is not one that this server maps: see `[identity]` of its configuration")]
+    UnmappedKind,
     /// No control role of that name.
     #[error("the roles are `admin`, `security-admin`, `operator` and `auditor`")]
     NoSuchRole,
@@ -166,6 +169,7 @@ pub fn place(fault: &Fault) -> Place {
         Fault::Jwk => (S::BAD_REQUEST, "recipient-refused"),
         Fault::BatchSize => (S::BAD_REQUEST, "batch-size"),
         Fault::Path => (S::BAD_REQUEST, "malformed-path"),
+        Fault::UnmappedKind => (S::BAD_REQUEST, "identity-not-mapped"),
         Fault::NoSuchRole => (S::NOT_FOUND, "no-such-role"),
         Fault::NoRoute => (S::NOT_FOUND, "no-such-route"),
         Fault::Method => (S::METHOD_NOT_ALLOWED, "method-not-allowed"),
@@ -181,7 +185,7 @@ pub fn place(fault: &Fault) -> Place {
         Fault::Issue(error) => (issue(error), error.code()),
         Fault::Token(error) => (token(error), error.code()),
         Fault::Revoke(error) => (revoke(error), error.code()),
-        Fault::Commit(error) => commit(error),
+        Fault::Commit(error) => (commit(error), commit_code(error)),
         Fault::Read(_) => (S::INTERNAL_SERVER_ERROR, "store-unreadable"),
         Fault::RateLimited { .. } => (S::TOO_MANY_REQUESTS, "rate-limited"),
         Fault::Overloaded => (S::SERVICE_UNAVAILABLE, "overloaded"),
@@ -215,14 +219,11 @@ fn question(error: &QuestionError) -> StatusCode {
     }
 }
 
-fn commit(error: &CommitError) -> Place {
-    use StatusCode as S;
+fn commit(error: &CommitError) -> StatusCode {
     match error {
-        CommitError::Conflict { .. } => (S::CONFLICT, "contended"),
-        CommitError::Full => (S::INSUFFICIENT_STORAGE, "store-full"),
-        CommitError::ReserveSpent => (S::INSUFFICIENT_STORAGE, "audit-full"),
-        CommitError::HeadStale => (S::SERVICE_UNAVAILABLE, "head-stale"),
-        CommitError::Closed | CommitError::Failed => (S::SERVICE_UNAVAILABLE, "store-unavailable"),
+        CommitError::Conflict { .. } => StatusCode::CONFLICT,
+        CommitError::Full | CommitError::ReserveSpent => StatusCode::INSUFFICIENT_STORAGE,
+        CommitError::HeadStale | CommitError::Closed | CommitError::Failed => StatusCode::SERVICE_UNAVAILABLE,
     }
 }
 
@@ -277,17 +278,21 @@ fn kms(error: &KmsError) -> StatusCode {
 fn admin(error: &AdminError) -> StatusCode {
     use StatusCode as S;
     match error {
-        AdminError::Policies(_) | AdminError::Entities(_) | AdminError::Role(_) | AdminError::BundleEntities(_) => {
+        AdminError::Policies(_) | AdminError::Entities(_) | AdminError::Role(_) | AdminError::NoIdentity { .. } => {
             S::UNPROCESSABLE_ENTITY
         }
-        AdminError::LockedOut | AdminError::HoldsRoles => S::CONFLICT,
+        AdminError::LockedOut | AdminError::AdministratorExists { .. } => S::CONFLICT,
         AdminError::PreconditionFailed { .. } => S::PRECONDITION_FAILED,
         AdminError::BundleNotFound | AdminError::EntityNotFound => S::NOT_FOUND,
-        AdminError::TooManyEntities { .. } | AdminError::DryRunActivates => S::BAD_REQUEST,
-        AdminError::PermitMismatch | AdminError::Row { .. } | AdminError::Read(_) | AdminError::Task => {
-            S::INTERNAL_SERVER_ERROR
-        }
-        AdminError::Commit(error) => commit(error).0,
+        AdminError::EntityCount { .. } | AdminError::DryRunActivates | AdminError::KindNotMapped { .. } => S::BAD_REQUEST,
+        AdminError::PermitMismatch
+        | AdminError::Row { .. }
+        | AdminError::Read(_)
+        | AdminError::NotInitialised
+        | AdminError::IdentityMap(_) => S::INTERNAL_SERVER_ERROR,
+        AdminError::ShuttingDown => S::SERVICE_UNAVAILABLE,
+        AdminError::Commit(error) => commit(error),
+        AdminError::Authority(error) => authority(error),
         AdminError::Revoke(error) => revoke(error),
         AdminError::Token(error) => token(error),
         AdminError::Issue(error) => issue(error),
@@ -296,7 +301,7 @@ fn admin(error: &AdminError) -> StatusCode {
 
 fn authority(error: &AuthorityError) -> StatusCode {
     match error {
-        AuthorityError::Commit(error) => commit(error).0,
+        AuthorityError::Commit(error) => commit(error),
         AuthorityError::NotOurs => StatusCode::CONFLICT,
         AuthorityError::Missing
         | AuthorityError::Exists

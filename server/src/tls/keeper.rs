@@ -245,15 +245,13 @@ fn made<'a>(
     authority: &Authority,
     now: Timestamp,
 ) -> Result<&'a ListenerKey, KeeperError> {
-    let fresh = slot.take_if(|made| made.names != tls.names || now >= made.renew_at).is_none();
-    if let Some(made) = slot
-        && fresh
-    {
-        return Ok(&made.key);
+    let usable = slot.as_ref().is_some_and(|made| made.names == tls.names && now < made.renew_at);
+    if !usable {
+        let life = u64::from(tls.certificate_life_hours) * 3_600_000;
+        let (key, _) = authority.listener_key(&tls.names, life)?;
+        *slot = Some(Made { key, names: tls.names.clone(), renew_at: now.plus_millis(life / 2) });
     }
-    let life = u64::from(tls.certificate_life_hours) * 3_600_000;
-    let (key, _) = authority.listener_key(&tls.names, life)?;
-    Ok(&slot.insert(Made { key, names: tls.names.clone(), renew_at: now.plus_millis(life / 2) }).key)
+    slot.as_ref().map(|made| &made.key).ok_or(KeeperError::Authority(AuthorityError::Missing))
 }
 
 struct Trusted {

@@ -162,13 +162,14 @@ pub(crate) fn visit(
 /// The commit that holds a record: first records never fall as commits rise, so halving finds it without an
 /// index that every commit would pay for.
 pub(crate) fn commit_of(connection: &Connection, record: u64, newest: u64) -> Result<u64, ReadError> {
-    let mut statement = connection.prepare_cached("SELECT first FROM audit WHERE number = ?1")?;
+    // Where a batch is gone the one before it answers: the gap is the reader's to name.
+    const SQL: &str = "SELECT first FROM audit WHERE number <= ?1 ORDER BY number DESC LIMIT 1";
+    let mut statement = connection.prepare_cached(SQL)?;
     let (mut low, mut high) = (1, newest.max(1));
     while low < high {
         let middle = low + (high - low).div_ceil(2);
         let first: Option<i64> = statement.query_row([signed(middle)], |row| row.get(0)).optional()?;
-        let first = first.ok_or(ReadError::Audit { record })?;
-        if unsigned(first) <= record {
+        if first.is_none_or(|first| unsigned(first) <= record) {
             low = middle;
         } else {
             high = middle - 1;

@@ -123,7 +123,7 @@ pub(crate) fn open(options: &Options) -> Result<(Checked, Opened, Option<Accepte
         return Err(missing());
     }
     let lock = lock(folder)?;
-    let connection = schema::connect(&path)?;
+    let connection = schema::connect(&path).map_err(damaged)?;
     if !schema::is_store(&connection).map_err(damaged)? {
         return Err(missing());
     }

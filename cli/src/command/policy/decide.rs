@@ -8,8 +8,9 @@ use std::io::{self, BufRead, BufReader, Read as _, Write};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
-use wardkeep_policy::offline::{self, OfflineEngine};
+use serde_json::Value;
+use wardkeep_policy::offline::{OfflineEngine, OfflineError, OfflineUid};
+use wardkeep_policy::{OnError as Meaning, PolicyErrors};
 
 use crate::args::rules::{Decide, OnError};
 use crate::error::FileError;
@@ -26,7 +27,7 @@ pub(crate) enum DecideError {
     File(#[from] FileError),
     /// The schema, the policies or the entities do not hold together.
     #[error(transparent)]
-    Engine(#[from] offline::OfflineError),
+    Policies(#[from] PolicyErrors),
     /// Validation found something, and `--strict` was given.
     #[error("validation found {count} faults: correct them, or leave out `--strict`")]
     Strict { count: usize },
@@ -35,7 +36,7 @@ pub(crate) enum DecideError {
     Line { place: String, line: u64, error: serde_json::Error },
     /// A request cannot be decided.
     #[error("{place}, line {line}: {error}")]
-    Request { place: String, line: u64, error: offline::RequestError },
+    Request { place: String, line: u64, error: OfflineError },
     /// A line without end.
     #[error("{place}, line {line} is longer than {MAX_LINE} bytes")]
     TooLong { place: String, line: u64 },
@@ -47,12 +48,17 @@ pub(crate) enum DecideError {
 /// One line of input.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Request<'a> {
+struct Request {
     principal: Uid,
     action: Uid,
     resource: Uid,
-    #[serde(borrow, default)]
-    context: Option<&'a RawValue>,
+    #[serde(default = "empty")]
+    context: Value,
+}
+
+/// A request without a context has an empty one.
+fn empty() -> Value {
+    Value::Object(serde_json::Map::new())
 }
 
 #[derive(Deserialize)]
@@ -61,6 +67,12 @@ struct Uid {
     #[serde(rename = "type")]
     kind: String,
     id: String,
+}
+
+impl Uid {
+    fn offline(&self) -> OfflineUid<'_> {
+        OfflineUid { kind: &self.kind, id: &self.id }
+    }
 }
 
 /// One line of output.
@@ -115,16 +127,13 @@ fn decide(
     (place, line): (&str, u64),
 ) -> Result<(), DecideError> {
     let fault = |error| DecideError::Line { place: place.to_owned(), line, error };
-    let request: Request<'_> = serde_json::from_slice(text).map_err(fault)?;
-    let uid = |uid: &'_ Uid| (uid.kind.clone(), uid.id.clone());
-    let context = request.context.map_or("{}", RawValue::get);
-    let (principal, action, resource) = (uid(&request.principal), uid(&request.action), uid(&request.resource));
+    let request: Request = serde_json::from_slice(text).map_err(fault)?;
     let answer = engine
         .decide(
-            (&principal.0, &principal.1),
-            (&action.0, &action.1),
-            (&resource.0, &resource.1),
-            context,
+            request.principal.offline(),
+            request.action.offline(),
+            request.resource.offline(),
+            &request.context,
             !args.no_validate_requests,
         )
         .map_err(|error| DecideError::Request { place: place.to_owned(), line, error })?;
@@ -153,14 +162,14 @@ fn engine(args: &Decide) -> Result<OfflineEngine, DecideError> {
     let policies = args.policies.iter().map(|file| text(file)).collect::<Result<Vec<_>, _>>()?.join("\n");
     let entities = args.entities.as_deref().map(text).transpose()?;
     let on_error = match args.on_error {
-        OnError::Deny => offline::OnError::Deny,
-        OnError::Skip => offline::OnError::Skip,
+        OnError::Deny => Meaning::Deny,
+        OnError::Skip => Meaning::Skip,
     };
-    let (engine, findings) = OfflineEngine::new(schema.as_deref(), &policies, entities.as_deref(), on_error)?;
-    for finding in &findings {
+    let engine = OfflineEngine::new(schema.as_deref(), &policies, entities.as_deref(), on_error)?;
+    for finding in engine.findings() {
         output::remark(&finding.to_string());
     }
-    match findings.len() {
+    match engine.findings().len() {
         count if args.strict && count > 0 => Err(DecideError::Strict { count }),
         _ => Ok(engine),
     }

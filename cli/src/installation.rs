@@ -1,0 +1,139 @@
+//! A server's data folder on this machine: making it, opening it, and what surrounds both.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use wardkeep_kms::root::{EnvRootKey, FileRootKey, RootKeyError, RootKeySource};
+use wardkeep_model::{Clock, Entropy, EntropyError};
+use wardkeep_server::admin::AdminError;
+use wardkeep_server::admin::provision::Ground;
+use wardkeep_server::ca::AuthoritySettings;
+use wardkeep_server::config::Config;
+use wardkeep_server::system::{SystemClock, SystemEntropy};
+use wardkeep_server::{StartError, telemetry};
+use wardkeep_store::sqlite::{Options, SqliteStore};
+use wardkeep_store::{OpenError, RootKey, Store};
+use zeroize::Zeroizing;
+
+use crate::error::FileError;
+use crate::whole_file::{self, Readers};
+
+/// Why a data folder could not be made, opened or served.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum InstallationError {
+    /// The root key.
+    #[error(transparent)]
+    RootKey(#[from] RootKeyError),
+    /// No root key is configured.
+    #[error("no root key is configured: set `root_key.file` or `root_key.env`")]
+    NoRootKey,
+    /// A root key could not be drawn.
+    #[error(transparent)]
+    Entropy(#[from] EntropyError),
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] OpenError),
+    /// A file beside it.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// Provisioning.
+    #[error(transparent)]
+    Admin(#[from] AdminError),
+    /// Starting.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// The log.
+    #[error(transparent)]
+    Log(#[from] telemetry::TelemetryError),
+    /// Signals cannot be listened to.
+    #[error("could not listen for signals: {0}")]
+    Signals(#[source] std::io::Error),
+    /// Provisioning gave no token.
+    #[error("with a CA of your own, issue the administrator's certificate there: its URI name is `{identity}`")]
+    OwnCa { identity: String },
+}
+
+/// The machine's clock and random generator.
+pub(crate) struct Machine {
+    /// The time.
+    pub(crate) clock: Arc<dyn Clock>,
+    /// Chance.
+    pub(crate) entropy: Arc<dyn Entropy>,
+}
+
+impl Default for Machine {
+    fn default() -> Self {
+        Self { clock: Arc::new(SystemClock), entropy: Arc::new(SystemEntropy) }
+    }
+}
+
+/// Makes a new data folder; its folder above, the head's and the root key's must be writable.
+pub(crate) fn create(config: &Config, machine: &Machine) -> Result<Arc<dyn Store>, InstallationError> {
+    if let Some(folder) = config.storage.head.as_deref().and_then(Path::parent) {
+        std::fs::create_dir_all(folder).map_err(FileError::at("create", folder))?;
+    }
+    Ok(Arc::new(SqliteStore::create(options(config, machine, false)?)?))
+}
+
+/// Opens a data folder with every check of a start. Says what was checked.
+pub(crate) fn open(
+    config: &Config,
+    machine: &Machine,
+    accept_rollback: bool,
+) -> Result<Arc<dyn Store>, InstallationError> {
+    let (store, opened) = SqliteStore::open(options(config, machine, accept_rollback)?)?;
+    tracing::info!(status = ?opened.status, rollback_accepted = opened.rollback_accepted, "store opened");
+    Ok(Arc::new(store))
+}
+
+/// What provisioning works on.
+pub(crate) fn ground(config: &Config, store: Arc<dyn Store>, machine: &Machine) -> Ground {
+    Ground {
+        store,
+        clock: machine.clock.clone(),
+        entropy: machine.entropy.clone(),
+        kinds: config.identity.kinds.clone(),
+        authority: AuthoritySettings {
+            trust_domain: config.identity.trust_domain.clone(),
+            ca: config.ca.clone(),
+        },
+    }
+}
+
+/// Draws a root key into a file that only its owner may read, unless one stands there.
+pub(crate) fn root_key_file(place: &Path, machine: &Machine) -> Result<(), InstallationError> {
+    if place.exists() {
+        return Ok(());
+    }
+    if let Some(folder) = place.parent() {
+        std::fs::create_dir_all(folder).map_err(FileError::at("create", folder))?;
+    }
+    let mut key = Zeroizing::new([0; 32]);
+    machine.entropy.fill(key.as_mut_slice())?;
+    Ok(whole_file::write(place, key.as_slice(), Readers::Owner, false)?)
+}
+
+fn options(config: &Config, machine: &Machine, accept_rollback: bool) -> Result<Options, InstallationError> {
+    Ok(Options {
+        folder: config.storage.data.clone(),
+        root_key: root_key(config)?,
+        head: config.storage.head.clone(),
+        accept_rollback,
+        clock: machine.clock.clone(),
+        entropy: machine.entropy.clone(),
+        reserve_bytes: config.storage.audit_reserve_bytes,
+        on_fatal: Arc::new(|reason| {
+            // The same pages must never be written again: nothing is saved by going on.
+            crate::output::remark(&format!("wardkeep: {reason}: the process ends"));
+            std::process::abort();
+        }),
+    })
+}
+
+fn root_key(config: &Config) -> Result<RootKey, InstallationError> {
+    match (&config.root_key.file, &config.root_key.env) {
+        (Some(file), _) => Ok(FileRootKey::new(file).load()?),
+        (None, Some(variable)) => Ok(EnvRootKey::new(variable.clone()).load()?),
+        (None, None) => Err(InstallationError::NoRootKey),
+    }
+}

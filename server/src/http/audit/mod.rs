@@ -1,0 +1,5 @@
+//! The audit log.
+
+pub mod head;
+pub mod records;
+pub mod verify;
