@@ -87,7 +87,7 @@ impl ConnectError {
     /// Whether connecting again would end the same: certificates do not get better by trying.
     pub(crate) fn is_final(&self) -> bool {
         match self {
-            Self::Tls { source, .. } => source.get_ref().is_some_and(|inner| inner.is::<rustls::Error>()),
+            Self::Tls { source, .. } => source.kind() == io::ErrorKind::InvalidData,
             Self::Unreachable { .. } | Self::Slow { .. } => false,
         }
     }
@@ -101,8 +101,12 @@ impl ConnectError {
             if let Some(found) = error.downcast_ref::<Self>() {
                 return Some(found.clone());
             }
-            let alert = error.downcast_ref::<io::Error>()?.get_ref()?.downcast_ref::<rustls::Error>()?;
-            let source = Arc::new(io::Error::new(io::ErrorKind::InvalidData, alert.clone()));
+            // HTTP/2 keeps of an I/O error its kind and text only. Under TLS this kind means the record layer.
+            let io = error.downcast_ref::<io::Error>().filter(|io| io.kind() == io::ErrorKind::InvalidData)?;
+            let source = match io.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+                Some(alert) => Arc::new(io::Error::new(io::ErrorKind::InvalidData, alert.clone())),
+                None => Arc::new(io::Error::new(io::ErrorKind::InvalidData, io.to_string())),
+            };
             Some(Self::Tls { address: address.clone(), source })
         })
     }

@@ -54,12 +54,13 @@ impl Keys<'_> {
         self.0.ask(Call::get(path(key))).await
     }
 
-    /// `PATCH /v1/keys/{ring}/{key}`: labels and rotation period.
+    /// `PATCH /v1/keys/{ring}/{key}`: labels and rotation period. It replaces, so it needs the revision it was
+    /// thought out for.
     ///
     /// # Errors
     /// [`CallError`].
-    pub async fn update(&self, key: &KeyId, change: &UpdateKey, revision: Option<u64>) -> Result<Key, CallError> {
-        self.0.ask(Call::idempotent(Method::PATCH, path(key)).json(change)?.if_revision(revision)).await
+    pub async fn update(&self, key: &KeyId, change: &UpdateKey, revision: u64) -> Result<Key, CallError> {
+        self.0.ask(Call::idempotent(Method::PATCH, path(key)).json(change)?.if_revision(Some(revision))).await
     }
 
     /// Makes a new active version; the former one is deactivated.

@@ -97,7 +97,7 @@ mod tests {
     fn pauses_double_to_a_cap_and_end() {
         let most = FixedEntropy(0xFF);
         let pauses: Vec<_> = (1..=6).map(|tries| pause(tries, None, LONG, &most).map(|p| p.as_millis())).collect();
-        assert_eq!(pauses, [Some(99), Some(199), Some(399), Some(799), None, None]);
+        assert_eq!(pauses, [Some(100), Some(200), Some(400), Some(800), None, None]);
         assert_eq!(pause(1, None, LONG, &FixedEntropy(0)), Some(Duration::ZERO));
     }
 

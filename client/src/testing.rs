@@ -7,6 +7,7 @@ use wardkeep_model::{Clock, Entropy, EntropyError, Timestamp};
 
 mod credentials;
 mod keyserver;
+mod routes;
 mod server;
 
 pub(crate) use credentials::{Authority, Folder, now_millis};

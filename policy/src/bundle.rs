@@ -38,13 +38,21 @@ pub struct BundleSource {
 /// A bundle, checked and ready to decide.
 #[derive(Debug)]
 pub(crate) struct DataSet {
+    /// What the manifest says, checked against the schema.
     pub(crate) manifest: Manifest,
+    /// The schema in force: the bundle's own, and Wardkeep's template filled in.
     pub(crate) schema: Schema,
+    /// The same in Cedar's syntax, for people.
     pub(crate) text: String,
+    /// The entity types of the schema, parsed.
     pub(crate) types: Types,
+    /// Wardkeep's data actions.
     pub(crate) plans: HashMap<ActionName, ActionPlan>,
+    /// Whether an actor may act for a subject; `None` never happens, and would let nobody.
     pub(crate) act_for: Option<ActionPlan>,
+    /// The resource types of the manifest.
     pub(crate) records: BTreeMap<String, RecordPlan>,
+    /// How far policies dereference, see [`Rules::level`].
     pub(crate) level: Option<u32>,
     /// Entities that every decision must see, where the policies' level has no bound.
     pub(crate) literals: Vec<EntityUid>,
@@ -53,6 +61,7 @@ pub(crate) struct DataSet {
 }
 
 impl BundleSource {
+    /// Bytes of all files together, what [`MAX_BUNDLE`] bounds.
     fn len(&self) -> usize {
         let policies = self.policies.iter().map(|(name, text)| name.len() + text.len());
         self.manifest.len()
@@ -82,6 +91,8 @@ impl DataSet {
         })
     }
 
+    /// The load behind [`Self::load`]. It goes on after a fault wherever what follows can still be checked, so that an
+    /// author sees all faults at once; `None` where something was found.
     fn load_with(
         identity: &IdentityMap,
         manifest: Manifest,
@@ -125,6 +136,8 @@ impl DataSet {
     }
 }
 
+/// Differences of one type's attributes. Types are compared as Cedar prints them: names are resolved by then, so that
+/// two spellings of one type are equal and two types of one spelling are not.
 fn attribute_changes(
     kind: &str,
     old: &ValidatorSchema,
@@ -151,6 +164,7 @@ fn attribute_changes(
     differences.extend(required.map(|(name, _)| BoundTypeDifference::Required(name.clone())));
 }
 
+/// The types that may stand above a type, at any distance.
 fn allowed_parents(schema: &ValidatorSchema, kind: &str) -> Vec<String> {
     let above = schema
         .entity_types()
@@ -204,6 +218,8 @@ fn parse_entities(
     found
 }
 
+/// A parsed entity as the domain knows it. Through Cedar's JSON, which writes every escape out: what the author
+/// abbreviated with the schema's help arrives here explicit.
 fn record(entity: &Entity) -> Result<EntityRecord, json::JsonError> {
     let uid = model_uid(entity.uid()).ok_or(json::JsonError::Uid)?;
     let parents =
@@ -213,6 +229,7 @@ fn record(entity: &Entity) -> Result<EntityRecord, json::JsonError> {
     Ok(EntityRecord { uid, attributes, parents, tags })
 }
 
+/// A name in the domain's form; `None` for ids that are empty, too long or hold control characters.
 fn model_uid(uid: &EntityUID) -> Option<EntityUid> {
     EntityUid::new(&uid.entity_type().to_string(), uid.eid().as_ref()).ok()
 }

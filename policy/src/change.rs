@@ -101,6 +101,7 @@ impl EntityErrors {
         &self.errors
     }
 
+    /// `Ok` where nothing was refused.
     pub(crate) fn check(errors: Vec<(EntityUid, EntityError)>) -> Result<(), Self> {
         if errors.is_empty() { Ok(()) } else { Err(Self { errors }) }
     }

@@ -37,10 +37,15 @@ const SCHEDULER_POLICY: &str = "wardkeep:scheduler";
 
 /// One decision under way.
 pub(crate) struct Case<'a> {
+    /// What was in force when the request began.
     pub(crate) snapshot: &'a Snapshot,
+    /// Keys, kept parsed over all snapshots.
     pub(crate) keys: &'a KeyCache,
+    /// When the decision is taken, as its event says.
     pub(crate) time: Timestamp,
+    /// The verb.
     pub(crate) action: ActionName,
+    /// Who, on what, with which circumstances.
     pub(crate) question: &'a Question<'a>,
 }
 
@@ -107,6 +112,7 @@ impl<'a> Case<'a> {
         Ok(Grant { event: self.event(Decision::Allow, "ok", trail), binding: None, release: None, compromised: false })
     }
 
+    /// What the control set says; `None` where the resource is none of a control verb's, and that is a denial.
     fn control_verdict(&self, actor: &EntityUid, roles: u8) -> Option<(&'a ActionPlan, Verdict)> {
         let control = &self.snapshot.control;
         let builtin = BUILTIN.as_ref()?;
@@ -227,6 +233,8 @@ impl<'a> Case<'a> {
         Err(self.denied(reason, std::mem::take(trail)))
     }
 
+    /// Making a data key protects the record, opening one releases it. Everything but making asks for the release, so that
+    /// a verb added later is never the weaker one by accident.
     fn record_action<'p>(&self, plan: &'p RecordPlan) -> &'p (String, ActionPlan) {
         match self.action {
             ActionName::GenerateDataKey => &plan.protect,
@@ -245,6 +253,7 @@ impl<'a> Case<'a> {
         verdict(plan, &principal, resource, context, entities)
     }
 
+    /// An entity that a certificate can name, and that exists.
     fn known_identity(&self, uid: &EntityUid) -> Option<&'a Parsed> {
         let known = self.snapshot.identity.is_identity_type(uid.kind());
         self.snapshot.entities.get(uid).filter(|_| known).map(Arc::as_ref)
@@ -269,6 +278,8 @@ impl<'a> Case<'a> {
         Ok(Some((binding, plan)))
     }
 
+    /// That the action is done to such a thing at all. A handler that mixes them up gets 400, not a decision about
+    /// something it did not mean.
     fn check_target(&self) -> Result<(), Refusal> {
         let fits = match (self.action.target(), self.question.resource) {
             (Target::Key, Resource::Key(_) | Resource::MissingKey(_))
@@ -285,6 +296,7 @@ impl<'a> Case<'a> {
         Err(Refusal::Question(QuestionError::WrongTarget { action, resource }))
     }
 
+    /// A denial, its event complete but for the chain. The caller is told none of the reason.
     fn denied(&self, reason: DenialReason, mut trail: Trail) -> Refusal {
         if matches!(reason, DenialReason::UnknownActor | DenialReason::UnknownSubject | DenialReason::SubjectHoldsRole)
         {
@@ -294,6 +306,7 @@ impl<'a> Case<'a> {
         Refusal::Denied(Box::new(Denied { event, reason }))
     }
 
+    /// The one event of all decisions of this request.
     fn event(&self, decision: Decision, outcome: &'static str, trail: Trail) -> AuditEvent {
         let caller = self.question.caller;
         let mut detail = Vec::new();
@@ -338,14 +351,17 @@ impl Trail {
     }
 }
 
+/// Whether an actor is the server's own jobs. No certificate names it: `[identity]` never maps to `Wardkeep::`.
 pub(crate) fn is_scheduler(uid: &EntityUid) -> bool {
     (uid.kind(), uid.id()) == SCHEDULER
 }
 
+/// Default deny, or a rule's deny.
 fn not_permitted(forbidden: bool) -> DenialReason {
     if forbidden { DenialReason::Forbidden } else { DenialReason::NoPermit }
 }
 
+/// Lower-case hexadecimal.
 fn hex(bytes: &[u8]) -> String {
     const DIGITS: [char; 16] = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'];
     let digit = |nibble: u8| DIGITS.get(usize::from(nibble)).copied().unwrap_or('0');

@@ -48,8 +48,11 @@ pub(crate) enum Origin {
 /// An entity, ready for the evaluator.
 #[derive(Debug)]
 pub(crate) struct Parsed {
+    /// What was written.
     pub(crate) record: EntityRecord,
+    /// Who wrote it.
     pub(crate) origin: Origin,
+    /// Its name in Cedar's form, shared with every request that has it as principal or record.
     pub(crate) uid: Arc<EntityUID>,
     /// With all ancestors and, for an identity, its roles.
     pub(crate) entity: Arc<Entity>,
@@ -73,7 +76,9 @@ pub(crate) struct EntityStore {
 /// What parsing an entity needs to know.
 #[derive(Clone, Copy)]
 pub(crate) struct Parser<'a> {
+    /// The schema in force, which every entity must fit.
     pub(crate) schema: &'a Schema,
+    /// Its entity types, parsed.
     pub(crate) types: &'a Types,
 }
 
@@ -85,6 +90,7 @@ pub(crate) enum StoreError {
     TooManyAncestors,
 }
 
+/// Where an entity lives.
 fn shard_of(uid: &EntityUid) -> usize {
     // One process, one hasher: the shard only has to be the same for one uid as long as the store lives.
     let hash = BuildHasherDefault::<DefaultHasher>::default().hash_one(uid);
@@ -98,14 +104,17 @@ impl Default for EntityStore {
 }
 
 impl EntityStore {
+    /// One entity.
     pub(crate) fn get(&self, uid: &EntityUid) -> Option<&Arc<Parsed>> {
         self.shards.get(shard_of(uid))?.get(uid)
     }
 
+    /// All entities, in no order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<Parsed>> {
         self.shards.iter().flat_map(|shard| shard.values())
     }
 
+    /// How many there are.
     pub(crate) fn len(&self) -> usize {
         self.len
     }
@@ -138,6 +147,7 @@ impl EntityStore {
         Ok(())
     }
 
+    /// Takes an entity out; whether there was one. Its members keep it as a parent that does not exist.
     pub(crate) fn remove(&mut self, uid: &EntityUid) -> bool {
         self.unlink(uid);
         let removed = self.shards.get_mut(shard_of(uid)).and_then(|shard| Arc::make_mut(shard).remove(uid));
@@ -184,6 +194,7 @@ impl EntityStore {
         Ok(())
     }
 
+    /// Whoever names this entity as a parent.
     fn members_of(&self, uid: &EntityUid) -> Vec<EntityUid> {
         let members = self.children.get(shard_of(uid)).and_then(|shard| shard.get(uid));
         members.map(|members| members.iter().cloned().collect()).unwrap_or_default()
@@ -213,6 +224,7 @@ impl EntityStore {
         Ok(found)
     }
 
+    /// An entity ready for the evaluator, with the ancestors that the store knows of at this moment.
     fn parse(&self, parser: Parser<'_>, record: EntityRecord, origin: Origin, roles: u8) -> Result<Parsed, StoreError> {
         let ancestors = self.above(&record.uid, &record.parents)?;
         let unknown = || BindingProblem::UnknownEntityType { kind: record.uid.kind().to_owned() };
@@ -227,8 +239,11 @@ impl EntityStore {
 
 /// What an entity is made of, beside its name.
 pub(crate) struct Shape<'a> {
+    /// Its attributes.
     pub(crate) attributes: &'a Attributes,
+    /// Its tags.
     pub(crate) tags: &'a Attributes,
+    /// Its direct parents.
     pub(crate) parents: &'a [EntityUid],
     /// Bits of the roles it holds.
     pub(crate) roles: u8,
@@ -265,6 +280,7 @@ impl Parser<'_> {
         Ok((entity, refs))
     }
 
+    /// Attributes or tags in Cedar's form.
     fn members(
         &self,
         members: &Attributes,

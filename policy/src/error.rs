@@ -185,6 +185,7 @@ pub(crate) struct Findings {
 }
 
 impl Findings {
+    /// Adds a finding; beyond [`MAX_FINDINGS`] it is only counted.
     pub(crate) fn push(&mut self, finding: Finding) {
         if self.found.len() < MAX_FINDINGS {
             self.found.push(finding);
@@ -207,6 +208,7 @@ impl Findings {
         self.push(Finding { kind, file: file.to_owned(), place, message: message.into(), hint });
     }
 
+    /// Whether nothing was found yet.
     pub(crate) fn is_empty(&self) -> bool {
         self.found.is_empty()
     }

@@ -108,6 +108,7 @@ pub(crate) fn is_reserved_type(entity_type: &str) -> bool {
     entity_type.split("::").next() == Some(wardkeep_model::id::RESERVED_NAMESPACE)
 }
 
+/// A kind is one segment of a SPIFFE path (SPIFFE-ID section 2.2), narrowed to what nobody has to escape.
 fn check_kind(kind: &str) -> Result<(), IdentityMapError> {
     let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
     if kind.is_empty() || kind.len() > 63 || !kind.bytes().all(allowed) {

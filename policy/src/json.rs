@@ -43,6 +43,7 @@ pub fn value(json: &Json) -> Result<Value, JsonError> {
     value_at(json, 1)
 }
 
+/// One value, this deep already.
 fn value_at(json: &Json, depth: usize) -> Result<Value, JsonError> {
     if depth > MAX_DEPTH {
         return Err(JsonError::Depth);
@@ -66,16 +67,19 @@ fn value_at(json: &Json, depth: usize) -> Result<Value, JsonError> {
     })
 }
 
+/// The inside of `__entity`.
 fn entity_of(json: &Json) -> Result<EntityUid, JsonError> {
     let (kind, id) = two_strings(json, "type", "id")?;
     EntityUid::new(kind, id).map_err(|_| JsonError::Uid)
 }
 
+/// The inside of `__extn`. Whether the constructor exists and takes its argument is seen where the value is used.
 fn extension(json: &Json) -> Result<Value, JsonError> {
     let (function, argument) = two_strings(json, "fn", "arg")?;
     Ok(Value::Extension { function: function.to_owned(), argument: argument.to_owned() })
 }
 
+/// An object of exactly two strings: a third member would be something that we do not understand and would drop.
 fn two_strings<'j>(json: &'j Json, first: &str, second: &str) -> Result<(&'j str, &'j str), JsonError> {
     let members = json.as_object().filter(|members| members.len() == 2).ok_or(JsonError::Escape)?;
     let text = |name: &str| members.get(name).and_then(Json::as_str).ok_or(JsonError::Escape);

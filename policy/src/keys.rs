@@ -21,7 +21,9 @@ const SHARDS: usize = 16;
 /// An entity of one request.
 #[derive(Debug, Clone)]
 pub(crate) struct Thing {
+    /// Its name.
     pub(crate) uid: Arc<EntityUID>,
+    /// Itself, with all its ancestors.
     pub(crate) entity: Arc<Entity>,
 }
 
@@ -32,10 +34,12 @@ pub(crate) struct KeyCache {
 }
 
 impl Thing {
+    /// A thing with attributes.
     fn new(uid: EntityUID, entity: Entity) -> Self {
         Self { uid: Arc::new(uid), entity: Arc::new(entity) }
     }
 
+    /// A thing without attributes.
     fn bare(uid: EntityUID, parents: HashSet<EntityUID>) -> Self {
         let entity = Entity::new_with_attr_partial_value(uid.clone(), [], HashSet::new(), parents, []);
         Self::new(uid, entity)
@@ -70,10 +74,12 @@ impl Thing {
         Self::new(uid, entity)
     }
 
+    /// The installation or a part of it.
     pub(crate) fn system(builtin: &Builtin, part: &str) -> Self {
         Self::bare(entity(&builtin.system, part), HashSet::new())
     }
 
+    /// A control role.
     pub(crate) fn role(builtin: &Builtin, role: Role) -> Self {
         Self::bare(entity(&builtin.role, role.as_str()), HashSet::new())
     }
@@ -92,6 +98,7 @@ impl Thing {
     }
 }
 
+/// Labels as tags.
 fn tags(labels: &BTreeMap<String, String>) -> Vec<(SmolStr, PartialValue)> {
     labels.iter().map(|(name, text)| (SmolStr::from(name.as_str()), PartialValue::Value(string(text)))).collect()
 }
@@ -120,6 +127,7 @@ impl KeyCache {
     }
 }
 
+/// Any spread will do: names are bounded in length and made by those who may create keys.
 fn shard_of(id: &KeyId) -> usize {
     id.as_str().bytes().fold(0_usize, |sum, byte| sum.wrapping_mul(31).wrapping_add(usize::from(byte))) % SHARDS
 }

@@ -49,6 +49,7 @@ impl ResourceRule {
     pub const RELEASE: &'static str = "read";
 }
 
+/// The file's form. The domain type is not read directly: its fields may then change without changing the format.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
@@ -58,6 +59,7 @@ struct File {
     resources: BTreeMap<String, FileResource>,
 }
 
+/// One `[resources.Type]`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct FileResource {
@@ -80,6 +82,7 @@ impl Manifest {
     }
 }
 
+/// What the TOML parser says, at its place.
 fn finding(text: &str, error: &toml::de::Error) -> Finding {
     let place = error.span().map(|span| Place::of(text, span.start, span.len()));
     Finding {

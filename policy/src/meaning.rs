@@ -35,14 +35,18 @@ pub(crate) struct Tally {
 /// The outcome: the decision, the policies that determined it, the policies that erred.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Verdict {
+    /// Some permit is true, and every forbid is false.
     pub(crate) allow: bool,
     /// Whether a forbid decided.
     pub(crate) forbidden: bool,
+    /// The forbids of a rule's deny, the permits of an allow; empty for a default deny.
     pub(crate) reasons: Vec<usize>,
+    /// Every policy that erred, whether it mattered or not.
     pub(crate) errors: Vec<usize>,
 }
 
 impl Tally {
+    /// Takes up what one policy said.
     pub(crate) fn add(&mut self, on_error: OnError, policy: usize, effect: Effect, said: Said) {
         let satisfied = match (said, effect, on_error) {
             (Said::True, _, _) | (Said::Erred, Effect::Forbid, OnError::Deny) => true,
@@ -58,6 +62,7 @@ impl Tally {
         }
     }
 
+    /// Ends the count.
     pub(crate) fn verdict(self) -> Verdict {
         let Self { permits, forbids, errors } = self;
         let forbidden = !forbids.is_empty();

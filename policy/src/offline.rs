@@ -143,6 +143,7 @@ impl OfflineEngine {
         Ok(self.answer(&request))
     }
 
+    /// The decision, with the evaluator's own words for every error.
     fn answer(&self, request: &Request) -> OfflineAnswer {
         let request: &cedar_policy_core::ast::Request = request.as_ref();
         let evaluator = Evaluator::new(request.clone(), self.entities.as_ref(), Extensions::all_available());
@@ -170,6 +171,7 @@ impl OfflineEngine {
     }
 }
 
+/// The policies in the order of their file, under their ids.
 fn named(set: &PolicySet) -> Vec<Arc<Rule>> {
     let mut policies: Vec<_> = set.policies().collect();
     policies.sort_by_key(|policy| position(policy));
@@ -180,18 +182,21 @@ fn named(set: &PolicySet) -> Vec<Arc<Rule>> {
     Rules::unchecked(&named.collect::<Vec<_>>())
 }
 
+/// Strict validation; what it finds refuses nothing here (1 095 cases of the Cedar corpus do not validate).
 fn validate(schema: &Schema, set: &PolicySet, source: &str) -> Vec<Finding> {
     let result = Validator::new(schema.clone()).validate(set, ValidationMode::Strict);
     let errors = result.validation_errors();
     errors.map(|error| from_diagnostic(FindingKind::Validation, "policies", source, error)).collect()
 }
 
+/// A name, its type checked and its id taken as it is.
 fn uid(uid: OfflineUid<'_>) -> Result<EntityUid, OfflineError> {
     let kind = uid.kind.parse::<EntityTypeName>();
     let kind = kind.map_err(|error| OfflineError::Type { kind: uid.kind.to_owned(), message: error.to_string() })?;
     Ok(EntityUid::from_type_name_and_id(kind, EntityId::new(uid.id)))
 }
 
+/// An error with its causes: Cedar's outer words alone seldom say what is wrong.
 fn chain(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(error.source(), |cause| cause.source());
     causes.fold(error.to_string(), |said, cause| format!("{said}: {cause}"))

@@ -22,27 +22,37 @@ const MEMBERS: [&str; 4] = ["actor", "recipient", "encryption", "record"];
 /// One action, ready to be decided.
 #[derive(Debug)]
 pub(crate) struct ActionPlan {
+    /// The action's name, as requests carry it.
     pub(crate) entry: EntityUIDEntry,
     /// The action's own entity; present only where it has groups, for nothing else looks at it.
     pub(crate) entity: Option<Arc<Entity>>,
+    /// The policies whose scope can hold for it.
     pub(crate) rules: Vec<Arc<Rule>>,
+    /// What must be in the context.
     pub(crate) shape: ContextShape,
 }
 
 /// Which members the context of a decision needs.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct ContextShape {
+    /// `context.actor`
     pub(crate) actor: bool,
+    /// `context.recipient`
     pub(crate) recipient: bool,
+    /// `context.encryption`
     pub(crate) encryption: bool,
+    /// `context.record`
     pub(crate) record: bool,
 }
 
 /// How records of one type are decided on.
 #[derive(Debug)]
 pub(crate) struct RecordPlan {
+    /// Where its attributes come from.
     pub(crate) source: Source,
+    /// The action decided when a data key is made, with its full spelling for the audit record.
     pub(crate) protect: (String, ActionPlan),
+    /// The action decided when one is opened.
     pub(crate) release: (String, ActionPlan),
 }
 
@@ -54,6 +64,7 @@ pub(crate) struct Planner<'a> {
 }
 
 impl<'a> Planner<'a> {
+    /// Takes the action entities out of the schema once: Cedar computes them anew at every call.
     pub(crate) fn new(schema: &'a Schema, rules: &'a Rules) -> Self {
         let entities = schema.action_entities().map(|all| all.into_iter().collect::<Vec<_>>()).unwrap_or_default();
         let core = entities.iter().map(|entity| -> &Entity { entity.as_ref() });
@@ -67,6 +78,7 @@ impl<'a> Planner<'a> {
         names.filter_map(|name| Some((*name, self.plan(&wardkeep_action(name.as_str())?)?))).collect()
     }
 
+    /// The plan of `actFor`.
     pub(crate) fn act_for(&self) -> Option<ActionPlan> {
         self.plan(&wardkeep_action(ACT_FOR)?)
     }
@@ -114,6 +126,7 @@ impl<'a> Planner<'a> {
         plans
     }
 
+    /// Why a type cannot be a record, if it cannot.
     fn type_problem(&self, kind: &str, identity: &IdentityMap) -> Option<&'static str> {
         if is_reserved_type(kind) {
             return Some("the namespace `Wardkeep` is reserved");
@@ -176,6 +189,7 @@ impl<'a> Planner<'a> {
     }
 }
 
+/// One of Wardkeep's own actions.
 fn wardkeep_action(id: &str) -> Option<CedarUid> {
     format!("Wardkeep::Action::\"{id}\"").parse().ok()
 }
@@ -192,6 +206,7 @@ fn spelled(kind: &str, action: &str) -> String {
     }
 }
 
+/// The members of an action's context: name, whether required, whether Wardkeep can fill it (by name *and* type).
 fn members<'s>(schema: &'s ValidatorSchema, action: &EntityUID) -> Vec<(&'s str, bool, bool)> {
     let Some(Type::Record { attrs, .. }) = schema.context_type(action) else { return Vec::new() };
     let known = |name: &str, found: &Type| match name {
@@ -203,6 +218,7 @@ fn members<'s>(schema: &'s ValidatorSchema, action: &EntityUID) -> Vec<(&'s str,
     attrs.iter().map(|(name, found)| (name.as_str(), found.is_required(), known(name, &found.attr_type))).collect()
 }
 
+/// `Wardkeep::Actor`, by its shape: common types are gone once a schema is resolved.
 fn is_actor(found: &Type) -> bool {
     let Type::Record { attrs, .. } = found else { return false };
     let fields: Vec<_> = attrs.iter().map(|(name, field)| (name.as_str(), field.attr_type.as_ref())).collect();

@@ -71,6 +71,7 @@ impl Role {
         Self::ALL.iter().copied().find(|role| role.as_str() == text)
     }
 
+    /// The role's place in a set of roles.
     pub(crate) const fn bit(self) -> u8 {
         1 << self as u8
     }
@@ -87,19 +88,23 @@ impl std::fmt::Display for Role {
 pub(crate) struct RoleBook(Arc<BTreeMap<EntityUid, u8>>);
 
 impl RoleBook {
+    /// The roles of one identity as a set of bits; 0 for nobody in particular.
     pub(crate) fn bits_of(&self, identity: &EntityUid) -> u8 {
         self.0.get(identity).copied().unwrap_or(0)
     }
 
+    /// The same in words.
     pub(crate) fn roles_of(&self, identity: &EntityUid) -> Vec<Role> {
         let bits = self.bits_of(identity);
         Role::ALL.iter().copied().filter(|role| bits & role.bit() != 0).collect()
     }
 
+    /// Everybody who holds a role.
     pub(crate) fn holders(&self) -> impl Iterator<Item = (&EntityUid, u8)> {
         self.0.iter().map(|(uid, bits)| (uid, *bits))
     }
 
+    /// The book after a role was given or taken.
     pub(crate) fn with(&self, identity: &EntityUid, role: Role, held: bool) -> Self {
         let mut book = BTreeMap::clone(&self.0);
         let bits = book.get(identity).copied().unwrap_or(0);

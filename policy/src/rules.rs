@@ -24,7 +24,9 @@ const RESERVED_ID: &str = "wardkeep:";
 /// One policy, with its condition built once: Cedar's authorizer builds it at every evaluation.
 #[derive(Debug)]
 pub(crate) struct Rule {
+    /// The name that audit records use.
     pub(crate) id: String,
+    /// Permit or forbid.
     pub(crate) effect: Effect,
     condition: Expr,
     slots: SlotEnv,
@@ -45,6 +47,7 @@ pub(crate) struct Rules {
 pub(crate) type Sources<'a> = &'a [(String, String)];
 
 impl Rule {
+    /// Builds the condition, scope included, once and for all.
     fn new(id: String, policy: &Policy) -> Self {
         let core: &CorePolicy = policy.as_ref();
         Self {
@@ -202,6 +205,7 @@ pub(crate) fn position(policy: &Policy) -> usize {
     id.strip_prefix("policy").and_then(|number| number.parse().ok()).unwrap_or(usize::MAX)
 }
 
+/// An id is printable, not Wardkeep's own, and names one policy only: audit records would be ambiguous otherwise.
 fn check_id(id: &str, file: &str, source: &str, seen: &mut BTreeMap<String, String>, findings: &mut Findings) -> bool {
     let problem = if id.is_empty() || id.len() > 128 || id.chars().any(char::is_control) {
         Some(format!("the policy id `{}` is not usable: use 1 to 128 printable bytes", id.escape_default()))

@@ -20,7 +20,9 @@ use crate::{BindingProblem, QuestionError, Refusal, Resource};
 
 /// A record as one decision sees it.
 pub(crate) struct Record {
+    /// The record's entity.
     pub(crate) thing: Thing,
+    /// The entities that its attributes name.
     pub(crate) refs: Vec<EntityUid>,
 }
 

@@ -27,7 +27,9 @@ const NAMESPACE: &str = "Wardkeep";
 /// A schema, ready to validate against, and its text in Cedar's syntax.
 #[derive(Debug, Clone)]
 pub(crate) struct Filled {
+    /// What policies, entities and requests are checked against.
     pub(crate) schema: Schema,
+    /// What `wardkeep policy schema` prints.
     pub(crate) text: String,
 }
 
@@ -66,6 +68,7 @@ pub(crate) fn control_schema(identity: &IdentityMap, findings: &mut Findings) ->
     link(Json::Object(whole), "", findings)
 }
 
+/// A schema in Cedar's syntax as JSON by namespace; the empty namespace is `""`. Names in it are still as written.
 fn parse_bundle_schema(source: &str, findings: &mut Findings) -> Option<Map<String, Json>> {
     let fragment = match SchemaFragment::from_cedarschema_str(source) {
         Ok((fragment, _warnings)) => fragment,
@@ -125,6 +128,7 @@ fn declare_identity(namespaces: &mut Map<String, Json>, target: &str, source: &s
     }
 }
 
+/// Subjects are types that the bundle declares, or the `[identity]` types, which need no mention.
 fn check_subjects(bundle: &Map<String, Json>, manifest: &Manifest, findings: &mut Findings) {
     for subject in &manifest.subjects {
         let (namespace, name) = subject.rsplit_once("::").unwrap_or(("", subject));
@@ -178,6 +182,7 @@ fn fill(
     findings.is_empty().then_some(body)
 }
 
+/// Whether an action of the template stands in the schema of a set.
 fn belongs(action: &str, set: PolicySet) -> bool {
     if action == ACT_FOR {
         return set == PolicySet::Data;
@@ -185,6 +190,7 @@ fn belongs(action: &str, set: PolicySet) -> bool {
     ActionName::ALL.iter().any(|name| name.as_str() == action && name.set() == set)
 }
 
+/// Resolves names across namespaces, and prints the whole.
 fn link(whole: Json, source: &str, findings: &mut Findings) -> Option<Filled> {
     let linked = match SchemaFragment::from_json_value(whole.clone()) {
         Ok(fragment) => Schema::from_json_value(whole).map(|schema| (fragment, schema)),

@@ -28,23 +28,33 @@ const BUILTIN_CONTROL_SET: &str = include_str!("../../policies/control.cedar");
 /// Everything that decides at one moment; immutable, cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Snapshot {
+    /// What audit records name.
     pub(crate) version: u64,
+    /// Which certificate is which entity.
     pub(crate) identity: Arc<IdentityMap>,
+    /// Who administers Wardkeep.
     pub(crate) control: Arc<ControlSet>,
+    /// The bundle in force.
     pub(crate) data: Arc<DataSet>,
+    /// The bundle's entities and the stored ones.
     pub(crate) entities: EntityStore,
+    /// Who holds which role; beside the entities, so that nothing that writes those can reach it.
     pub(crate) roles: RoleBook,
 }
 
 /// The control set, checked and ready to decide.
 #[derive(Debug)]
 pub(crate) struct ControlSet {
+    /// As it was written.
     pub(crate) text: String,
+    /// The `[identity]` types, parsed.
     pub(crate) types: Types,
+    /// The control actions.
     pub(crate) plans: HashMap<ActionName, ActionPlan>,
 }
 
 impl ControlSet {
+    /// Parses and strictly validates a control set against its own schema.
     fn load(identity: &IdentityMap, text: &str) -> Result<Self, PolicyErrors> {
         let mut findings = Findings::default();
         let filled = control_schema(identity, &mut findings);
@@ -270,6 +280,7 @@ impl Snapshot {
         findings.finish().map(|()| self)
     }
 
+    /// Brings everything below the changed entities up to date.
     fn refresh(&mut self, changed: &[EntityUid]) -> Result<(), EntityErrors> {
         let (data, roles) = (self.data.clone(), self.roles.clone());
         let parser = Parser { schema: &data.schema, types: &data.types };
@@ -278,6 +289,7 @@ impl Snapshot {
             .map_err(|(uid, error)| EntityErrors::from((uid, error.into())))
     }
 
+    /// Puts one entity, after the checks that no schema makes.
     fn put(&mut self, record: EntityRecord, origin: Origin) -> Result<(), EntityError> {
         if is_reserved_type(record.uid.kind()) {
             return Err(EntityError::Reserved);
@@ -298,6 +310,7 @@ impl Snapshot {
         Ok(self.entities.put(parser, record, origin, bits)?)
     }
 
+    /// Deletes a stored entity; where it shadowed one of the bundle, that one shows again.
     fn delete(&mut self, uid: &EntityUid) -> Result<(), EntityError> {
         let origin = self.entities.get(uid).map(|parsed| parsed.origin).ok_or(EntityError::Missing)?;
         if origin == Origin::Bundle {

@@ -18,10 +18,15 @@ pub(crate) struct Types(HashMap<String, EntityType>);
 
 /// Wardkeep's own types and the names of context members.
 pub(crate) struct Builtin {
+    /// `Wardkeep::Ring`
     pub(crate) ring: EntityType,
+    /// `Wardkeep::Key`
     pub(crate) key: EntityType,
+    /// `Wardkeep::System`
     pub(crate) system: EntityType,
+    /// `Wardkeep::Role`
     pub(crate) role: EntityType,
+    /// `Wardkeep::EncryptionContext`
     pub(crate) encryption: EntityType,
 }
 
@@ -38,6 +43,7 @@ pub(crate) static BUILTIN: LazyLock<Option<Builtin>> = LazyLock::new(|| {
 });
 
 impl Types {
+    /// All entity types of a schema, Wardkeep's own among them.
     pub(crate) fn of(schema: &Schema) -> Self {
         let types = schema.entity_types().map(|name| (name.to_string(), name.as_ref().clone()));
         Self(types.collect())
@@ -48,6 +54,7 @@ impl Types {
         Some(entity(self.0.get(uid.kind())?, uid.id()))
     }
 
+    /// A declared type by name.
     pub(crate) fn get(&self, kind: &str) -> Option<&EntityType> {
         self.0.get(kind)
     }

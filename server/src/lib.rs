@@ -29,6 +29,8 @@ pub mod start;
 pub mod state;
 pub mod system;
 pub mod telemetry;
+#[cfg(test)]
+mod testing;
 pub mod tls;
 
 pub use start::{Running, Server, StartError};

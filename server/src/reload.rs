@@ -202,7 +202,8 @@ impl Watch {
             path.file_name().is_some_and(|name| names.contains(name) || name.as_encoded_bytes().starts_with(b".."))
         };
         let handler = move |event: notify::Result<notify::Event>| {
-            let relevant = event.is_ok_and(|event| !matches!(event.kind, EventKind::Access(_)) && event.paths.iter().any(&ours));
+            let relevant =
+                event.is_ok_and(|event| !matches!(event.kind, EventKind::Access(_)) && event.paths.iter().any(&ours));
             if relevant {
                 // A full channel already holds the news.
                 let _full = sender.try_send(());

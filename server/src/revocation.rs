@@ -215,7 +215,11 @@ mod tests {
         assert_eq!(revoked.refuses(&peer(OWN, "1", 9), at(20)), Some(Revocation::Identity));
         assert_eq!(revoked.refuses(&peer(OWN, "9", 9), at(20)), None);
         assert_eq!(revoked.refuses(&peer(OWN, "2", 10), at(20)), None, "issued after, in the same second");
-        assert_eq!(revoked.refuses(&peer(FOREIGN, "2", 10), at(20)), Some(Revocation::Identity), "cannot tell: refused");
+        assert_eq!(
+            revoked.refuses(&peer(FOREIGN, "2", 10), at(20)),
+            Some(Revocation::Identity),
+            "cannot tell: refused"
+        );
         assert_eq!(revoked.refuses(&peer(FOREIGN, "2", 11), at(20)), None);
     }
 

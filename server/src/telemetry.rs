@@ -100,8 +100,8 @@ impl Metrics {
     /// # Errors
     /// Bucket bounds that the exporter refuses.
     pub fn new() -> Result<Self, TelemetryError> {
-        let builder = PrometheusBuilder::new()
-            .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS)?;
+        let builder =
+            PrometheusBuilder::new().set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS)?;
         let recorder = builder.build_recorder();
         let handle = recorder.handle();
         let made = metrics::with_local_recorder(&recorder, || {
@@ -173,7 +173,10 @@ impl Metrics {
 fn describe() {
     describe_counter!("wardkeep_reloads_total", "Reloads of configuration, certificates and CRLs, by outcome.");
     describe_gauge!("wardkeep_listener_certificate_expiry_timestamp_seconds", "End of the listeners' certificate.");
-    describe_gauge!("wardkeep_crl_next_update_timestamp_seconds", "When the oldest CRL in force goes stale; 0 without one.");
+    describe_gauge!(
+        "wardkeep_crl_next_update_timestamp_seconds",
+        "When the oldest CRL in force goes stale; 0 without one."
+    );
     describe_gauge!("wardkeep_revoked_entries", "Serials and identities that are shut out.");
     describe_gauge!("wardkeep_connections_open", "Connections open now, by listener.");
     describe_counter!("wardkeep_connections_accepted_total", "Connections accepted, by listener.");

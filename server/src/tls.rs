@@ -176,4 +176,3 @@ fn certificate_refusal(why: &rustls::CertificateError) -> (String, &'static str)
     };
     (format!("the certificate {words}"), code)
 }
-

@@ -259,6 +259,23 @@ mod tests {
         assert_eq!(sealer.seal(Purpose::State, b"", b"x"), Err(EntropyError));
     }
 
+    /// The two vectors of the XAES-256-GCM specification (C2SP, XAES-256-GCM.md, section Test Vectors).
+    #[test]
+    fn the_cipher_meets_its_specification() {
+        let vectors: [(u8, &[u8], &str); 2] = [
+            (1, b"", "ce546ef63c9cc60765923609b33a9a1974e96e52daf2fcf7075e2271"),
+            (3, b"c2sp.org/XAES-256-GCM", "986ec1832593df5443a179437fd083bf3fdb41abd740a21f71eb769d"),
+        ];
+        for (key, associated, expected) in vectors {
+            let cipher = Xaes256Gcm::new(&[key; 32].into());
+            let mut body = b"XAES-256-GCM".to_vec();
+            let nonce = Nonce::from(*b"ABCDEFGHIJKLMNOPQRSTUVWX");
+            let tag = cipher.encrypt_inout_detached(&nonce, associated, body.as_mut_slice().into()).unwrap();
+            let hex: String = body.iter().chain(tag.iter()).map(|byte| format!("{byte:02x}")).collect();
+            assert_eq!(hex, expected);
+        }
+    }
+
     #[test]
     fn the_check_value_tells_root_keys_apart() {
         let (one, two) = (RootKey::from_bytes([1; 32]), RootKey::from_bytes([2; 32]));

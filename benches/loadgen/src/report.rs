@@ -90,8 +90,6 @@ fn bars(records: &[Record], criterion: &Path) -> Vec<Bar> {
         let found = criterion_rate(criterion, way);
         bars.push(at_least(format!("envelope, {way} of 64 MiB on one core"), found, 2.0, "GB/s"));
     }
-    let bare = |way| Some(criterion_rate(criterion, way)? / criterion_rate(criterion, "floor_aes_gcm")?);
-    bars.push(at_least("envelope, seal_stream against the bare cipher".to_owned(), bare("seal_stream"), 0.8, "x"));
     bars
 }
 

@@ -11,14 +11,12 @@ use crate::{CallError, Client};
 pub struct Audit<'a>(&'a Client);
 
 /// Which records to read.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct AuditQuery {
     /// The first record's number, counted from 1.
     pub from: Option<u64>,
     /// Most records; the server's default where it is absent.
     pub limit: Option<u32>,
-    /// Further filters of the route, by name, such as `("decision", "deny")`.
-    pub filters: Vec<(&'static str, String)>,
 }
 
 impl Client {
@@ -35,11 +33,10 @@ impl Audit<'_> {
     /// # Errors
     /// [`CallError`].
     pub async fn records(&self, question: &AuditQuery) -> Result<AuditPage, CallError> {
-        let mut pairs = vec![
+        let pairs = [
             ("from", question.from.map(|from| from.to_string())),
             ("limit", question.limit.map(|limit| limit.to_string())),
         ];
-        pairs.extend(question.filters.iter().map(|(name, value)| (*name, Some(value.clone()))));
         self.0.ask(Call::get(query("/v1/audit/records", &pairs))).await
     }
 

@@ -65,8 +65,8 @@ impl Entities<'_> {
     ///
     /// # Errors
     /// [`CallError`].
-    pub async fn delete(&self, entity: &EntityUid) -> Result<(), CallError> {
-        self.0.tell(Call::once(Method::DELETE, format!("{ENTITIES}/{}", place(entity)))).await
+    pub async fn delete(&self, entity: &EntityUid) -> Result<EntitiesChanged, CallError> {
+        self.0.ask(Call::once(Method::DELETE, format!("{ENTITIES}/{}", place(entity)))).await
     }
 }
 

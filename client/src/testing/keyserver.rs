@@ -14,10 +14,13 @@ use wardkeep_api::{Base64, Context, Problem, Secret};
 use super::{Authority, Folder, Reply, Seen, Server};
 use crate::{Client, Settings};
 
-/// What the fake knows.
+/// A data key: the key that wrapped it, the plain key, the context.
+type Kept = (String, [u8; 32], Context);
+
+/// What the fake knows, by wrapped key.
 #[derive(Default)]
 pub(crate) struct Vault {
-    keys: Mutex<HashMap<Vec<u8>, (String, [u8; 32], Context)>>,
+    keys: Mutex<HashMap<Vec<u8>, Kept>>,
 }
 
 /// A running fake with a client's files.
@@ -71,7 +74,7 @@ impl Vault {
             "/v1/data-keys/unwrap/batch" => {
                 let outcome = |question| match self.unwrap(question) {
                     Ok(answer) => Outcome::Result(answer),
-                    Err(problem) => Outcome::Problem(problem),
+                    Err(problem) => Outcome::Problem(*problem),
                 };
                 let batch: Batch<UnwrapDataKey> = seen.json();
                 Reply::ok(&BatchAnswer { items: batch.items.iter().map(outcome).collect() })
@@ -92,10 +95,11 @@ impl Vault {
         DataKey { key: question.key, version: 1, wrapped: wrapped.into(), plaintext, for_recipient }
     }
 
-    fn unwrap(&self, question: &UnwrapDataKey) -> Result<UnwrappedDataKey, Problem> {
+    fn unwrap(&self, question: &UnwrapDataKey) -> Result<UnwrappedDataKey, Box<Problem>> {
         let keys = self.keys.lock().unwrap();
         let found = keys.get(question.wrapped.as_bytes()).filter(|(_, _, context)| *context == question.context);
-        let (key, plain, _) = found.ok_or_else(|| Problem::new("cannot-open", "the wrapped key does not open", 400))?;
+        let (key, plain, _) =
+            found.ok_or_else(|| Box::new(Problem::new("cannot-open", "the wrapped key does not open", 400)))?;
         let for_recipient = question.recipient.as_ref().map(|recipient| seal_for(recipient, plain));
         let plaintext = for_recipient.is_none().then(|| Secret::new(plain.to_vec()));
         Ok(UnwrappedDataKey { key: key.clone(), version: 1, plaintext, for_recipient })

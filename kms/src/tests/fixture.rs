@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use wardkeep_model::{
     Action, Attributes, BindingDigest, Caller, Clock, EncryptionContext, EntityUid, Entropy, EntropyError, KeyFacts,
@@ -116,7 +116,13 @@ pub(crate) fn store() -> Arc<MemoryStore> {
     Arc::new(MemoryStore::new(HandClock::new(), Arc::new(FixedEntropy::counting())).unwrap())
 }
 
-fn engine(clock: Arc<HandClock>) -> Engine {
+/// Loaded once: to validate a bundle takes a while in an unoptimised build.
+fn snapshot() -> Snapshot {
+    static LOADED: OnceLock<Snapshot> = OnceLock::new();
+    LOADED.get_or_init(load_snapshot).clone()
+}
+
+fn load_snapshot() -> Snapshot {
     let identity = IdentityMap::new(BTreeMap::from([("user".to_owned(), "User".to_owned())])).unwrap();
     let bundle = BundleSource {
         manifest: "subjects = [\"User\"]\n[resources.Record]\nsource = \"bound\"\n".to_owned(),
@@ -134,7 +140,7 @@ fn engine(clock: Arc<HandClock>) -> Engine {
     };
     let mut changes = vec![record(staff.clone(), vec![])];
     changes.extend(["ana", "bob"].map(|name| record(user(name), vec![staff.clone()])));
-    Engine::new(snapshot.with_entities(&changes, 2).unwrap(), clock)
+    snapshot.with_entities(&changes, 2).unwrap()
 }
 
 pub(crate) fn user(name: &str) -> EntityUid {
@@ -167,7 +173,7 @@ impl Fixture {
     pub(crate) async fn new() -> Self {
         let (clock, entropy) = (HandClock::new(), Arc::new(FixedEntropy::counting()));
         let store = Arc::new(MemoryStore::new(clock.clone(), entropy.clone()).unwrap());
-        let engine = Arc::new(engine(clock.clone()));
+        let engine = Arc::new(Engine::new(snapshot(), clock.clone()));
         let kms = Kms::load(store.clone(), clock.clone(), entropy.clone(), Settings::default()).unwrap();
         let fixture = Self { kms, store, clock, engine, entropy };
         fixture.ring("ring").await;

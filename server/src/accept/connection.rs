@@ -82,7 +82,12 @@ pub(super) async fn run(shared: &Arc<Shared>, socket: TcpStream, remote: SocketA
     }
 }
 
-async fn plain(shared: &Arc<Shared>, limits: &Arc<Limits>, socket: TcpStream, remote: SocketAddr) -> Result<(), Refused> {
+async fn plain(
+    shared: &Arc<Shared>,
+    limits: &Arc<Limits>,
+    socket: TcpStream,
+    remote: SocketAddr,
+) -> Result<(), Refused> {
     let first_byte = Duration::from_millis(limits.first_byte_millis);
     match timeout(first_byte, socket.peek(&mut [0])).await {
         Err(_) => return Err(Refused::FirstByteTimeout),
@@ -106,7 +111,11 @@ async fn encrypted(
     let handshake = timeout(Duration::from_millis(limits.handshake_millis), acceptor.accept(socket));
     let mut stream = handshake.await.map_err(|_| Refused::HandshakeTimeout)?.map_err(|error| {
         let (reason, code) = tls::refusal_of(&error);
-        if error.kind() == std::io::ErrorKind::UnexpectedEof { Refused::Ended } else { Refused::Handshake { reason, code } }
+        if error.kind() == std::io::ErrorKind::UnexpectedEof {
+            Refused::Ended
+        } else {
+            Refused::Handshake { reason, code }
+        }
     })?;
     let peer = if mutual { Some(Arc::new(peer_of(shared, &stream)?)) } else { None };
     let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");

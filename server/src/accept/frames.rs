@@ -103,7 +103,8 @@ mod tests {
 
     #[test]
     fn whole_frames_leave_nothing_pending_however_they_are_cut_up() {
-        let stream = [HELLO, &frame(4, 0, &[0; 12]), &frame(HEADERS, END_HEADERS, b"abc"), &frame(6, 0, &[0; 8])].concat();
+        let stream =
+            [HELLO, &frame(4, 0, &[0; 12]), &frame(HEADERS, END_HEADERS, b"abc"), &frame(6, 0, &[0; 8])].concat();
         assert!(!FrameWatch::new().take(&stream));
         let mut watch = FrameWatch::new();
         let mut pending = false;

@@ -12,9 +12,9 @@ use hyper::body::Incoming;
 use tokio::time::Instant;
 use tower::Service;
 
+use super::Guard;
 use super::body::{HeldBody, Open, TimedBody};
 use super::live::Live;
-use super::Guard;
 use crate::config::Limits;
 use crate::peer::RemoteAddress;
 

@@ -3,12 +3,12 @@
 use std::fmt;
 use std::sync::Arc;
 
-use arc_swap::ArcSwapOption;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use sha2::{Digest, Sha256};
 use tokio::sync::{Mutex, watch};
-use wardkeep_model::{Clock, Decision, Entropy, EntityUid, Identity, RequestId, Timestamp};
 use wardkeep_model::{AuditEvent, CertificateSerial, EventDetail};
+use wardkeep_model::{Clock, Decision, EntityUid, Entropy, Identity, RequestId, Timestamp};
 use wardkeep_store::{Change, Store, Table, Work};
 use zeroize::Zeroizing;
 
@@ -55,7 +55,9 @@ pub struct Authority {
     pub(super) store: Arc<dyn Store>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) entropy: Arc<dyn Entropy>,
-    pub(super) settings: AuthoritySettings,
+    pub(super) trust_domain: String,
+    /// Replaced by a reload.
+    pub(super) ca: ArcSwap<CaSettings>,
     pub(super) signer: Option<Signer>,
     pub(super) revoked: Arc<Revoked>,
     /// Issuing and revoking take turns: a renewal that checked before a revocation must not be recorded after it.
@@ -66,7 +68,7 @@ pub struct Authority {
 
 impl fmt::Debug for Authority {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Authority").field("settings", &self.settings).finish_non_exhaustive()
+        f.debug_struct("Authority").field("trust_domain", &self.trust_domain).finish_non_exhaustive()
     }
 }
 
@@ -106,12 +108,19 @@ impl Authority {
         let own = settings.ca.certificate_file.is_none();
         let signer = if own { Some(load_signer(&*store)?) } else { None };
         let (turn, crl, crl_changes) = (Mutex::new(()), ArcSwapOption::empty(), watch::Sender::new(0));
-        let authority = Self { store, clock, entropy, settings, signer, revoked, turn, crl, crl_changes };
+        let AuthoritySettings { trust_domain, ca } = settings;
+        let ca = ArcSwap::from_pointee(ca);
+        let authority = Self { store, clock, entropy, trust_domain, ca, signer, revoked, turn, crl, crl_changes };
         authority.load_revocations()?;
         if authority.signer.is_some() {
             authority.sign_crl()?;
         }
         Ok(authority)
+    }
+
+    /// Puts other lives of certificates, tokens and lists into force; whose CA it is needs a restart.
+    pub fn retell(&self, ca: CaSettings) {
+        self.ca.store(Arc::new(ca));
     }
 
     /// The built-in CA's certificate; `None` with a CA of the operator's own.

@@ -72,7 +72,7 @@ impl Authority {
         // The clock numbers the lists: no row is needed, and a restart cannot go back unless the clock does.
         let before = self.crl.load().as_ref().map_or(0, |crl| crl.number);
         let number = now.millis().max(before.saturating_add(1));
-        let next_update = now.plus_millis(u64::from(self.settings.ca.crl_life_hours) * 3_600_000);
+        let next_update = now.plus_millis(u64::from(self.ca.load().crl_life_hours) * 3_600_000);
         let entries = revoked_certs.len();
         let params = CertificateRevocationListParams {
             this_update: date(epoch, now),

@@ -165,7 +165,9 @@ impl AuthorityError {
     #[must_use]
     pub const fn code(&self) -> &'static str {
         match self {
-            Self::Missing | Self::Exists | Self::Row { .. } | Self::Certificate(_) | Self::Entropy(_) => "authority-failed",
+            Self::Missing | Self::Exists | Self::Row { .. } | Self::Certificate(_) | Self::Entropy(_) => {
+                "authority-failed"
+            }
             Self::Read(_) => "store-unreadable",
             Self::Commit(CommitError::Conflict { .. }) => "conflict",
             Self::Commit(CommitError::Full | CommitError::ReserveSpent) => "disk-full",

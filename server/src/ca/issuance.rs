@@ -4,9 +4,9 @@
 //! renewal gives nobody what they do not have. What may have changed since is asked again through [`Admission`].
 
 use rcgen::{PublicKeyData, SubjectPublicKeyInfo};
-use wardkeep_model::{AuditEvent, CertificateSerial, Decision, EntityUid, EventDetail, Identity, RequestId, Timestamp};
-use wardkeep_model::action::DescribeCertificate;
 use wardkeep_model::Permit;
+use wardkeep_model::action::DescribeCertificate;
+use wardkeep_model::{AuditEvent, CertificateSerial, Decision, EntityUid, EventDetail, Identity, RequestId, Timestamp};
 use wardkeep_store::{Change, CommitError, Table};
 use x509_parser::certification_request::X509CertificationRequest;
 use x509_parser::pem::Pem;
@@ -125,7 +125,10 @@ impl Authority {
     ///
     /// # Errors
     /// [`IssueError::Authority`].
-    pub async fn certificates(&self, permit: Permit<DescribeCertificate>) -> Result<Vec<CertificateRecord>, IssueError> {
+    pub async fn certificates(
+        &self,
+        permit: Permit<DescribeCertificate>,
+    ) -> Result<Vec<CertificateRecord>, IssueError> {
         let mut all = self.all_certificates()?;
         all.sort_by(|one, other| other.issued.cmp(&one.issued).then_with(|| one.serial.cmp(&other.serial)));
         self.record(permit.into_event().with(EventDetail::Count, all.len().to_string())).await?;
@@ -197,7 +200,7 @@ impl Authority {
         now: Timestamp,
     ) -> Result<(Issued, Change), AuthorityError> {
         let signer = self.signer.as_ref().ok_or(AuthorityError::NotOurs)?;
-        let life = self.settings.ca.life_millis(identity.kind());
+        let life = self.ca.load().life_millis(identity.kind());
         let leaf = signer.client_leaf(identity, key, (now, life), &*self.entropy)?;
         let record = CertificateRecord {
             serial: leaf.serial,
@@ -248,8 +251,7 @@ fn request_key(csr_pem: &str) -> Result<SubjectPublicKeyInfo, IssueError> {
     if !matches!(block.label.as_str(), "CERTIFICATE REQUEST" | "NEW CERTIFICATE REQUEST") {
         return Err(IssueError::RequestForm);
     }
-    let (rest, request) =
-        X509CertificationRequest::from_der(&block.contents).map_err(|_| IssueError::RequestForm)?;
+    let (rest, request) = X509CertificationRequest::from_der(&block.contents).map_err(|_| IssueError::RequestForm)?;
     if !rest.is_empty() {
         return Err(IssueError::RequestForm);
     }
@@ -258,7 +260,8 @@ fn request_key(csr_pem: &str) -> Result<SubjectPublicKeyInfo, IssueError> {
         PublicKey::RSA(key) if (SHORTEST_RSA..=LONGEST_RSA).contains(&key.key_size()) => {}
         PublicKey::EC(point) if matches!(point.key_size(), 256 | 384) => {}
         // The parser knows no Ed25519 keys by name (RFC 8410): 32 bytes under their own identifier.
-        PublicKey::Unknown(raw) if raw.len() == 32 && info.algorithm.algorithm == x509_parser::oid_registry::OID_SIG_ED25519 => {}
+        PublicKey::Unknown(raw)
+            if raw.len() == 32 && info.algorithm.algorithm == x509_parser::oid_registry::OID_SIG_ED25519 => {}
         _ => return Err(IssueError::WeakKey),
     }
     request.verify_signature().map_err(|_| IssueError::NoPossession)?;

@@ -43,7 +43,10 @@ pub struct Plan<'a> {
 
 impl std::fmt::Debug for Plan<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Plan").field("serials", &self.serials).field("remaining", &self.remaining).finish_non_exhaustive()
+        f.debug_struct("Plan")
+            .field("serials", &self.serials)
+            .field("remaining", &self.remaining)
+            .finish_non_exhaustive()
     }
 }
 
@@ -160,7 +163,11 @@ impl Authority {
     }
 
     /// A serial and all its descendants. With a foreign CA there are no records: the serial alone, of any issuer.
-    fn family(&self, all: &[CertificateRecord], serial: CertificateSerial) -> Result<HashSet<CertificateSerial>, RevokeError> {
+    fn family(
+        &self,
+        all: &[CertificateRecord],
+        serial: CertificateSerial,
+    ) -> Result<HashSet<CertificateSerial>, RevokeError> {
         if self.signer.is_some() && !all.iter().any(|record| record.serial == serial) {
             return Err(RevokeError::Unknown { serial });
         }

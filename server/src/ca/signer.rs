@@ -87,7 +87,11 @@ impl CaKey {
 
 impl Signer {
     /// The certificate of a new CA. Its name is unique, so that an issuer's digest means this CA and no other.
-    pub(super) fn found(key: &CaKey, now: Timestamp, entropy: &dyn Entropy) -> Result<CertificateDer<'static>, AuthorityError> {
+    pub(super) fn found(
+        key: &CaKey,
+        now: Timestamp,
+        entropy: &dyn Entropy,
+    ) -> Result<CertificateDer<'static>, AuthorityError> {
         let (number, serial) = serial(entropy)?;
         let tail: String = serial.as_str().chars().take(16).collect();
         let mut params = CertificateParams::default();

@@ -225,10 +225,10 @@ impl Authority {
 
     fn check_new_token(&self, new: &NewToken) -> Result<([u8; 32], u64), TokenError> {
         let fingerprint = self.fingerprint().ok_or(TokenError::NotOurs)?;
-        if new.identity.trust_domain() != self.settings.trust_domain {
+        if new.identity.trust_domain() != self.trust_domain {
             return Err(TokenError::TrustDomain { identity: new.identity.clone() });
         }
-        let life = new.life_millis.unwrap_or(u64::from(self.settings.ca.token_life_minutes) * 60_000);
+        let life = new.life_millis.unwrap_or(u64::from(self.ca.load().token_life_minutes) * 60_000);
         if !(MIN_LIFE_MILLIS..=MAX_LIFE_MILLIS).contains(&life) {
             return Err(TokenError::Life);
         }

@@ -27,7 +27,8 @@ impl Default for IdentitySettings {
 
 impl IdentitySettings {
     pub(super) fn check(&self) -> Result<(), ConfigError> {
-        let wrong = |path: String, reason: wardkeep_model::IdError| ConfigError::Value { path, reason: reason.to_string() };
+        let wrong =
+            |path: String, reason: wardkeep_model::IdError| ConfigError::Value { path, reason: reason.to_string() };
         Identity::new(&self.trust_domain, "kind", "name")
             .map_err(|error| wrong("identity.trust_domain".to_owned(), error))?;
         if self.kinds.is_empty() {

@@ -77,7 +77,10 @@ impl Config {
     /// # Errors
     /// [`ConfigError`]: unreadable, not TOML, an unknown key or a wrong value (with its path), a contradiction.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
-        Self::load_with(path, std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?))))
+        Self::load_with(
+            path,
+            std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?))),
+        )
     }
 
     /// Reads a file and the given environment.

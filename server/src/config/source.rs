@@ -31,10 +31,7 @@ pub(super) fn parse(text: &str) -> Result<Table, ConfigError> {
 }
 
 /// Lays environment variables over the table.
-pub(super) fn overlay(
-    table: &mut Table,
-    env: impl IntoIterator<Item = (String, String)>,
-) -> Result<(), ConfigError> {
+pub(super) fn overlay(table: &mut Table, env: impl IntoIterator<Item = (String, String)>) -> Result<(), ConfigError> {
     let known = defaults();
     let mut variables: Vec<(String, String)> = env.into_iter().filter(|(name, _)| name.starts_with(PREFIX)).collect();
     variables.sort();

@@ -44,7 +44,8 @@ impl Storage {
         }
         let inside = |head: &PathBuf| plain(head).starts_with(plain(&self.data));
         if self.head.as_ref().is_some_and(inside) {
-            let problem = "lies inside `storage.data`, so that it would be put back together with it: choose a path outside";
+            let problem =
+                "lies inside `storage.data`, so that it would be put back together with it: choose a path outside";
             return Err(ConfigError::Conflict { key: "storage.head", problem });
         }
         Ok(())

@@ -101,7 +101,8 @@ impl Default for CaSettings {
 impl Listen {
     pub(super) fn check(&self) -> Result<(), ConfigError> {
         let clash = |one: SocketAddr, other: SocketAddr| one == other && one.port() != 0;
-        if clash(self.api, self.ops) || self.enrol.is_some_and(|enrol| clash(enrol, self.api) || clash(enrol, self.ops)) {
+        if clash(self.api, self.ops) || self.enrol.is_some_and(|enrol| clash(enrol, self.api) || clash(enrol, self.ops))
+        {
             let problem = "shares its address with another listener: give each its own port";
             return Err(ConfigError::Conflict { key: "listen", problem });
         }
@@ -164,7 +165,8 @@ impl CaSettings {
                 Err(ConfigError::Conflict { key: "ca.crl_files", problem })
             }
             RevocationMode::ShortLived if built_in && self.longest_issued() > self.longest_leaf_life_hours => {
-                let problem = "issues leaves that live longer than `ca.longest_leaf_life_hours`: shorten them or use `crl`";
+                let problem =
+                    "issues leaves that live longer than `ca.longest_leaf_life_hours`: shorten them or use `crl`";
                 Err(ConfigError::Conflict { key: "ca.life_hours", problem })
             }
             RevocationMode::Crl | RevocationMode::ShortLived => Ok(()),

@@ -150,6 +150,7 @@ impl Keeper {
         }
         match build(&mut state, &self.authority, &self.clock) {
             Ok(built) => {
+                self.authority.retell(state.told.ca.clone());
                 drop(state);
                 announce(&built, &self.metrics);
                 // The list first: a connection made between the two steps is checked against the newer one.

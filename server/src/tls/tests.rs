@@ -16,7 +16,10 @@ fn server(ca: &Forge) -> Arc<ServerConfig> {
 }
 
 /// Runs a handshake in memory, until both sides are quiet.
-fn shake(client: rustls::ClientConfig, server: &Arc<ServerConfig>) -> Result<(ClientConnection, ServerConnection), rustls::Error> {
+fn shake(
+    client: rustls::ClientConfig,
+    server: &Arc<ServerConfig>,
+) -> Result<(ClientConnection, ServerConnection), rustls::Error> {
     let mut client = ClientConnection::new(Arc::new(client), "localhost".try_into().unwrap()).unwrap();
     let mut server = ServerConnection::new(server.clone()).unwrap();
     for _ in 0..8 {

@@ -38,11 +38,17 @@ struct Inner {
 }
 
 impl Keeper {
-    /// A keeper whose file holds the head of commit `written`.
-    pub(crate) fn new(path: Option<PathBuf>, clock: Arc<dyn Clock>, newest: SignedHead, written: u64) -> Arc<Self> {
+    /// A keeper whose file holds the head of commit `written`. `tombstones` are those of the database: a crash
+    /// may have come between their commit and their file, and the next head counts on them.
+    pub(crate) fn new(
+        path: Option<PathBuf>,
+        clock: Arc<dyn Clock>,
+        (newest, written): (SignedHead, u64),
+        tombstones: Option<Vec<u8>>,
+    ) -> Arc<Self> {
         let pending = (newest.head.commit != written).then(|| clock.now());
         let urgent = pending.is_some();
-        let inner = Inner { newest, tombstones: None, written, pending, urgent, closing: false };
+        let inner = Inner { newest, tombstones: tombstones.map(Arc::new), written, pending, urgent, closing: false };
         Arc::new(Self { path, clock, inner: Mutex::new(inner), changed: Condvar::new() })
     }
 
@@ -134,11 +140,12 @@ impl Keeper {
 
     fn finish(&self, head: SignedHead, tombstones: Option<Arc<Vec<u8>>>, result: std::io::Result<()>) {
         let mut inner = self.lock();
-        inner.urgent = false;
+        // A newer head that came meanwhile may be the one somebody waits for.
+        let newer = inner.newest.head.commit != head.head.commit;
+        inner.urgent &= newer && result.is_ok();
         match result {
             Ok(()) => {
                 inner.written = head.head.commit;
-                let newer = inner.newest.head.commit != inner.written;
                 inner.pending = newer.then(|| self.clock.now());
                 if let (Some(written), Some(kept)) = (&tombstones, &inner.tombstones)
                     && Arc::ptr_eq(written, kept)

@@ -125,7 +125,12 @@ impl SqliteStore {
     fn start(options: &Options, checked: Checked) -> Result<Self, OpenError> {
         let (connection, vault, lock, end, outside) = open::share(checked);
         let shared = Arc::new(Shared::new(end.head));
-        let keeper = Keeper::new(options.head.clone(), options.clock.clone(), end.head, outside);
+        let tombstones = if options.head.is_some() && end.head.head.tombstones > 0 {
+            writer::buried(&connection, &vault, end.head.head.commit).map_err(open::open_fault)?
+        } else {
+            None
+        };
+        let keeper = Keeper::new(options.head.clone(), options.clock.clone(), (end.head, outside), tombstones);
         let mut reserve = Reserve::new(options.folder.join("reserve"), options.reserve_bytes);
         if let Err(error) = reserve.fill() {
             // A disk that is full already must not keep the server from saying so.
@@ -143,6 +148,7 @@ impl SqliteStore {
             end,
             log_pages: 0,
             erase: false,
+            tried: options.clock.now(),
             looked: options.clock.now(),
         };
         let thread = |source| OpenError::File { path: options.folder.clone(), source };

@@ -29,7 +29,7 @@ pub(crate) struct Checked {
     pub(crate) vault: Vault,
     pub(crate) lock: File,
     pub(crate) end: End,
-    /// The commit that the head file holds; 0 where there is none, or none that counts.
+    /// The commit that the head file holds, or is taken to hold until the first commit; 0 without a head path.
     pub(crate) outside: u64,
 }
 
@@ -102,7 +102,7 @@ pub(crate) fn create(options: &Options) -> Result<Checked, OpenError> {
     Ok(Checked { connection, vault, lock, end: End { chain, xor, head }, outside })
 }
 
-fn open_fault(fault: Fault) -> OpenError {
+pub(crate) fn open_fault(fault: Fault) -> OpenError {
     match fault {
         Fault::Full => OpenError::Commit(crate::CommitError::Full),
         Fault::Refused => OpenError::Entropy(wardkeep_model::EntropyError),
@@ -218,7 +218,8 @@ fn check_outside(
             "head unreadable".into()
         }
     };
-    Ok((0, Some(Accepted { reason, tombstones: unknown })))
+    // Nothing is written over the files outside before the acceptance is durable: they hold the tombstones.
+    Ok((newest.head.commit, Some(Accepted { reason, tombstones: unknown })))
 }
 
 /// Whether the database holds the very commit that the head outside speaks of.

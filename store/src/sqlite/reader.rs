@@ -16,6 +16,8 @@ use crate::{AuditRecord, ReadError, RecordedEvent, Row, SignedHead, Status, Tabl
 const KEPT: usize = 4;
 /// Rows handed over at a time while scanning: nothing is held open while the visitor works.
 const SCAN_ROWS: usize = 256;
+/// Batches walked at a time while verifying.
+const WALK_BATCHES: u64 = 256;
 
 /// Reads the database.
 pub(crate) struct Reader {
@@ -116,13 +118,9 @@ impl Reader {
 
     /// Walks the whole chain. `known` is the newest head in memory, `head` where it is kept outside.
     pub(crate) fn verify(&self, known: SignedHead, head: Option<&PathBuf>) -> Result<Verdict, VerifyError> {
-        // The head outside is read before the snapshot is taken, so that it can only be the older of the two.
         let outside = head.map(|path| headfile::read(path, &self.vault)).transpose().map_err(VerifyError::Head)?;
-        let snapshot_of = |connection: &Connection| {
-            let snapshot = connection.unchecked_transaction().map_err(ReadError::from)?;
-            walk(&snapshot, &self.vault, known, outside.as_ref())
-        };
-        let records = self.with(|connection| snapshot_of(connection).map_err(Failure))?;
+        let records =
+            self.with(|connection| walk(connection, &self.vault, known, outside.as_ref()).map_err(Failure))?;
         let status = if outside.is_some() { Status::Verified } else { Status::Consistent };
         Ok(Verdict { records, status })
     }
@@ -173,52 +171,81 @@ fn newest_slice(
     Ok(slice)
 }
 
-/// Walks every batch of a snapshot; answers how many records there are.
+/// What a walk over the log has seen.
+struct Walk<'a> {
+    vault: &'a Vault,
+    outside: Option<&'a Outside>,
+    chain: Chain,
+    last: Option<SignedHead>,
+    outside_seen: bool,
+    finding: Option<VerifyError>,
+}
+
+impl Walk<'_> {
+    fn commit(&self) -> u64 {
+        self.last.map_or(0, |head| head.head.commit)
+    }
+
+    /// Takes the next batch; `false` where it does not hold.
+    fn take(&mut self, sealed: &batch::Sealed) -> bool {
+        let follows = |batch: &batch::Batch| sealed.number == self.commit() + 1 && batch.before == self.chain;
+        let opened = sealed.open(self.vault).filter(follows);
+        let Some((head, records)) = opened.and_then(|batch| Some((batch.head, batch.records()?))) else {
+            self.finding = Some(VerifyError::Record { record: self.chain.length + 1 });
+            return false;
+        };
+        for record in &records {
+            if let Err(source) = RecordedEvent::parse(&record.line) {
+                self.finding = Some(VerifyError::Malformed { record: record.sequence, source });
+                return false;
+            }
+        }
+        self.chain = Chain { length: head.head.length, hash: head.head.hash };
+        self.outside_seen |= self.outside.is_some_and(|outside| outside.head == head);
+        self.last = Some(head);
+        true
+    }
+}
+
+/// Walks every batch up to the newest head; answers how many records there are. Batches are only ever added,
+/// so that no snapshot is held: one as long as this walk would keep the log from being truncated.
 fn walk(
-    snapshot: &Connection,
+    connection: &Connection,
     vault: &Vault,
     known: SignedHead,
     outside: Option<&Outside>,
 ) -> Result<u64, VerifyError> {
-    let mut chain = Chain::beginning(&vault.store);
-    let mut last: Option<SignedHead> = None;
-    let mut finding = None;
-    let mut outside_seen = false;
-    batch::visit(snapshot, 0, &mut |sealed| {
-        let expected = last.map_or(1, |head| head.head.commit + 1);
-        let opened = sealed.open(vault).filter(|batch| sealed.number == expected && batch.before == chain);
-        let Some((head, records)) = opened.and_then(|batch| Some((batch.head, batch.records()?))) else {
-            finding = Some(VerifyError::Record { record: chain.length + 1 });
-            return Ok(false);
-        };
-        for record in &records {
-            if let Err(source) = RecordedEvent::parse(&record.line) {
-                finding = Some(VerifyError::Malformed { record: record.sequence, source });
-                return Ok(false);
-            }
+    let goal = known.head.commit.max(outside.map_or(0, |outside| outside.head.head.commit));
+    let chain = Chain::beginning(&vault.store);
+    let mut walk = Walk { vault, outside, chain, last: None, outside_seen: false, finding: None };
+    loop {
+        let before = walk.commit();
+        // From the very beginning, so that a batch with a number below 1 does not go unseen.
+        let from = if before == 0 { 0 } else { before + 1 };
+        batch::visit(connection, from, &mut |sealed| {
+            Ok(walk.take(&sealed) && walk.commit() < goal && walk.commit() - before < WALK_BATCHES)
+        })?;
+        if let Some(finding) = walk.finding.take() {
+            return Err(finding);
         }
-        chain = Chain { length: head.head.length, hash: head.head.hash };
-        outside_seen |= outside.is_some_and(|outside| outside.head == head);
-        last = Some(head);
-        Ok(true)
-    })?;
-    if let Some(finding) = finding {
-        return Err(finding);
+        if walk.commit() == before || walk.commit() >= goal {
+            break;
+        }
     }
-    let found = last.map_or(0, |head| head.head.commit);
+    let found = walk.commit();
     if found < known.head.commit {
-        return Err(VerifyError::Cut { found: chain.length, expected: known.head.length });
+        return Err(VerifyError::Cut { found: walk.chain.length, expected: known.head.length });
     }
-    if !last.is_some_and(|head| head.verify(&vault.signer.public_key())) {
+    if !walk.last.is_some_and(|head| head.verify(&vault.signer.public_key())) {
         return Err(VerifyError::Signature);
     }
     match outside {
-        Some(outside) if !outside_seen => {
+        Some(outside) if !walk.outside_seen => {
             let head = outside.head.head.commit;
             let error = HeadError::RolledBack { head, database: found };
             Err(VerifyError::Head(if head > found { error } else { HeadError::Diverged { commit: head } }))
         }
-        _ => Ok(chain.length),
+        _ => Ok(walk.chain.length),
     }
 }
 

@@ -10,6 +10,11 @@ use crate::{OpenError, ReadError};
 
 /// The format of the file, in `PRAGMA user_version`.
 pub(crate) const FORMAT: u32 = 1;
+/// How long a statement waits for another connection's lock. Ours never wait for each other to write: this is
+/// for tools that somebody points at the file.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a truncating checkpoint waits for readers, with every commit behind it.
+const TRUNCATE_PATIENCE: Duration = Duration::from_millis(250);
 /// `WKST`, in `PRAGMA application_id`.
 const APPLICATION_ID: i64 = 0x574b_5354;
 /// Statements a connection keeps prepared.
@@ -34,7 +39,7 @@ const TABLES: [(&str, &str); 3] = [
 pub(crate) fn connect(path: &Path) -> Result<Connection, rusqlite::Error> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
-    connection.busy_timeout(Duration::from_secs(5))?;
+    connection.busy_timeout(PATIENCE)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_VIEW, false)?;
@@ -123,8 +128,12 @@ pub(crate) fn checkpoint(connection: &Connection, how: Checkpoint) -> Result<boo
         Checkpoint::Passive => "PRAGMA wal_checkpoint(PASSIVE)",
         Checkpoint::Truncate => "PRAGMA wal_checkpoint(TRUNCATE)",
     };
-    let busy: i64 = connection.query_row(sql, [], |row| row.get(0))?;
-    Ok(busy == 0)
+    if how == Checkpoint::Truncate {
+        connection.busy_timeout(TRUNCATE_PATIENCE)?;
+    }
+    let busy = connection.query_row(sql, [], |row| row.get::<_, i64>(0));
+    connection.busy_timeout(PATIENCE)?;
+    Ok(busy? == 0)
 }
 
 /// SQLite's integers are signed. Our numbers start at 1 and never get near the end.

@@ -53,7 +53,11 @@ pub(crate) struct Writer {
     pub(crate) on_fatal: Arc<dyn Fn(&str) + Send + Sync>,
     pub(crate) end: End,
     pub(crate) log_pages: u64,
+    /// Deleted material is still in the log, because a reader stood in the way of the checkpoint.
     pub(crate) erase: bool,
+    /// When the erasure was last tried.
+    pub(crate) tried: Timestamp,
+    /// When space was last looked for.
     pub(crate) looked: Timestamp,
 }
 
@@ -123,14 +127,11 @@ impl Writer {
         if self.shared.mode() != Mode::Normal {
             self.look_for_space();
         }
-        if !self.erase {
-            return true;
-        }
-        self.checkpointed(Checkpoint::Truncate)
+        !self.erase || self.checkpointed(Checkpoint::Truncate)
     }
 
     fn batch(&mut self, jobs: Vec<Job>) -> bool {
-        if self.shared.mode() != Mode::Normal {
+        if self.shared.mode() != Mode::Normal && self.a_second_after(self.looked) {
             self.look_for_space();
         }
         let stale = self.keeper.is_stale();
@@ -198,14 +199,15 @@ impl Writer {
         given
     }
 
-    /// Tries, once a second, to fill the reserve again; then all is well.
-    fn look_for_space(&mut self) {
+    /// Whether a second went by. A clock that was set back must not make it a long one.
+    fn a_second_after(&self, moment: Timestamp) -> bool {
         let now = self.clock.now();
-        let waited = now.millis_since(self.looked);
-        if waited < 1000 && now >= self.looked && self.shared.queue.waiting() > 0 {
-            return;
-        }
-        self.looked = now;
+        now < moment || now.millis_since(moment) >= 1000
+    }
+
+    /// Tries to fill the reserve again; where that succeeds all is well.
+    fn look_for_space(&mut self) {
+        self.looked = self.clock.now();
         #[cfg(test)]
         if self.shared.faults.is_capped() {
             return;
@@ -264,8 +266,10 @@ impl Writer {
             self.shared.set_head(done.end.head);
             self.keeper.note(done.end.head, done.tombstones);
         }
-        // What was to be erased is gone from the file before anybody is told so.
-        let alive = !self.erase || self.checkpointed(Checkpoint::Truncate);
+        // What was to be erased is gone from the files before anybody is told so. Only a reader that takes
+        // long (the full check of a start) can put it off, and must not hold up every batch meanwhile.
+        let erase_now = done.erased || (self.erase && self.a_second_after(self.tried));
+        let alive = !erase_now || self.checkpointed(Checkpoint::Truncate);
         for (job, result) in jobs.into_iter().zip(done.results) {
             job.answer(result);
         }
@@ -273,6 +277,9 @@ impl Writer {
     }
 
     fn checkpointed(&mut self, how: Checkpoint) -> bool {
+        if how == Checkpoint::Truncate {
+            self.tried = self.clock.now();
+        }
         match schema::checkpoint(&self.connection, how).map_err(Fault::from) {
             Ok(whole) => {
                 // After one that a reader cut short, it is soon tried again.
@@ -361,7 +368,7 @@ fn apply_change(
 }
 
 /// The tombstone file as of this commit.
-fn buried(connection: &Connection, vault: &Vault, commit: u64) -> Result<Option<Vec<u8>>, Fault> {
+pub(crate) fn buried(connection: &Connection, vault: &Vault, commit: u64) -> Result<Option<Vec<u8>>, Fault> {
     let mut found = BTreeMap::new();
     let walked = rows::visit(connection, Some(Table::Tombstone), &mut |place, row| {
         let row = row.open(vault, &place)?;

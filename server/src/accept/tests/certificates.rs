@@ -43,11 +43,31 @@ fn names(ca: &Forge) -> Vec<Case> {
     vec![
         ("no certificate", None, "no-certificate"),
         ("no name at all", with(ca, |p| p.subject_alt_names.clear()), "no-uri"),
-        ("a DNS name only", with(ca, |p| p.subject_alt_names = vec![SanType::DnsName("a.test".try_into().unwrap())]), "no-uri"),
-        ("an e-mail name only", with(ca, |p| p.subject_alt_names = vec![SanType::Rfc822Name("a@a.test".try_into().unwrap())]), "no-uri"),
-        ("two URIs", with(ca, |p| p.subject_alt_names.push(SanType::URI("spiffe://clinic.test/user/bob".try_into().unwrap()))), "many-uris"),
-        ("the same URI twice", with(ca, |p| p.subject_alt_names.push(SanType::URI(ANA.try_into().unwrap()))), "many-uris"),
-        ("a web address beside", with(ca, |p| p.subject_alt_names.push(SanType::URI("https://a.test/".try_into().unwrap()))), "many-uris"),
+        (
+            "a DNS name only",
+            with(ca, |p| p.subject_alt_names = vec![SanType::DnsName("a.test".try_into().unwrap())]),
+            "no-uri",
+        ),
+        (
+            "an e-mail name only",
+            with(ca, |p| p.subject_alt_names = vec![SanType::Rfc822Name("a@a.test".try_into().unwrap())]),
+            "no-uri",
+        ),
+        (
+            "two URIs",
+            with(ca, |p| p.subject_alt_names.push(SanType::URI("spiffe://clinic.test/user/bob".try_into().unwrap()))),
+            "many-uris",
+        ),
+        (
+            "the same URI twice",
+            with(ca, |p| p.subject_alt_names.push(SanType::URI(ANA.try_into().unwrap()))),
+            "many-uris",
+        ),
+        (
+            "a web address beside",
+            with(ca, |p| p.subject_alt_names.push(SanType::URI("https://a.test/".try_into().unwrap()))),
+            "many-uris",
+        ),
         ("another trust domain", named(ca, "spiffe://other.test/user/ana"), "trust-domain"),
         ("a trust domain that ends alike", named(ca, "spiffe://evil-clinic.test/user/ana"), "trust-domain"),
         ("a trust domain that begins alike", named(ca, "spiffe://clinic.test.evil/user/ana"), "trust-domain"),
@@ -74,9 +94,15 @@ fn names(ca: &Forge) -> Vec<Case> {
         ("a query", named(ca, "spiffe://clinic.test/user/ana?admin"), "identity"),
         ("a fragment", named(ca, "spiffe://clinic.test/user/ana#admin"), "identity"),
         ("a name that is too long", named(ca, &long), "identity"),
-        ("seventeen names", with(ca, |p| for n in 0..16 {
-            p.subject_alt_names.push(SanType::DnsName(format!("h{n}.test").try_into().unwrap()));
-        }), "many-names"),
+        (
+            "seventeen names",
+            with(ca, |p| {
+                for n in 0..16 {
+                    p.subject_alt_names.push(SanType::DnsName(format!("h{n}.test").try_into().unwrap()));
+                }
+            }),
+            "many-names",
+        ),
     ]
 }
 
@@ -85,22 +111,42 @@ fn uses(ca: &Forge) -> Vec<Case> {
     vec![
         ("a CA's leaf", with(ca, |p| p.is_ca = IsCa::Ca(BasicConstraints::Unconstrained)), "certificate"),
         ("the CA itself", Some(ca_holder), "certificate"),
-        ("a leaf that may sign certificates", with(ca, |p| p.key_usages.push(KeyUsagePurpose::KeyCertSign)), "authority-leaf"),
+        (
+            "a leaf that may sign certificates",
+            with(ca, |p| p.key_usages.push(KeyUsagePurpose::KeyCertSign)),
+            "authority-leaf",
+        ),
         ("a leaf that may sign lists", with(ca, |p| p.key_usages.push(KeyUsagePurpose::CrlSign)), "authority-leaf"),
-        ("for servers", with(ca, |p| p.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth]), "not-for-clients"),
-        ("for code", with(ca, |p| p.extended_key_usages = vec![ExtendedKeyUsagePurpose::CodeSigning]), "not-for-clients"),
+        (
+            "for servers",
+            with(ca, |p| p.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth]),
+            "not-for-clients",
+        ),
+        (
+            "for code",
+            with(ca, |p| p.extended_key_usages = vec![ExtendedKeyUsagePurpose::CodeSigning]),
+            "not-for-clients",
+        ),
         ("for anything", with(ca, |p| p.extended_key_usages = vec![ExtendedKeyUsagePurpose::Any]), "not-for-clients"),
         ("expired", with(ca, |p| p.not_after = at!(-60)), "expired"),
         ("not yet valid", with(ca, |p| p.not_before = at!(60)), "not-valid-yet"),
-        ("an unknown critical extension", with(ca, |p| {
-            let mut extension = CustomExtension::from_oid_content(&[1, 3, 6, 1, 4, 1, 99_999, 1], vec![5, 0]);
-            extension.set_criticality(true);
-            p.custom_extensions.push(extension);
-        }), "certificate"),
-        ("a second list of names", with(ca, |p| {
-            let name = b"\x30\x1f\x86\x1dspiffe://clinic.test/user/bob".to_vec();
-            p.custom_extensions.push(CustomExtension::from_oid_content(&[2, 5, 29, 17], name));
-        }), "certificate"),
+        (
+            "an unknown critical extension",
+            with(ca, |p| {
+                let mut extension = CustomExtension::from_oid_content(&[1, 3, 6, 1, 4, 1, 99_999, 1], vec![5, 0]);
+                extension.set_criticality(true);
+                p.custom_extensions.push(extension);
+            }),
+            "certificate",
+        ),
+        (
+            "a second list of names",
+            with(ca, |p| {
+                let name = b"\x30\x1f\x86\x1dspiffe://clinic.test/user/bob".to_vec();
+                p.custom_extensions.push(CustomExtension::from_oid_content(&[2, 5, 29, 17], name));
+            }),
+            "certificate",
+        ),
     ]
 }
 
@@ -126,10 +172,14 @@ fn chains(ca: &Forge) -> Vec<Case> {
         ("below a CA without a list", Some(unknown), "unknown-status"),
         ("another's certificate without its key", Some(borrowed), "bad-signature"),
         ("a changed signature", edited(ca, |der| *der.last_mut().unwrap() ^= 1), "bad-signature"),
-        ("a changed name", edited(ca, |der| {
-            let at = der.windows(3).position(|window| window == b"ana").unwrap();
-            der[at..at + 3].copy_from_slice(b"bob");
-        }), "bad-signature"),
+        (
+            "a changed name",
+            edited(ca, |der| {
+                let at = der.windows(3).position(|window| window == b"ana").unwrap();
+                der[at..at + 3].copy_from_slice(b"bob");
+            }),
+            "bad-signature",
+        ),
         ("cut off", edited(ca, |der| der.truncate(der.len() - 20)), "malformed"),
         ("bytes after the end", edited(ca, |der| der.extend_from_slice(&[0, 0])), "malformed"),
         ("no DER", edited(ca, |der| *der = b"hello".to_vec()), "malformed"),
@@ -144,7 +194,8 @@ async fn refused(house: &House, lines: &Lines, (name, holder, word): &Case) {
     let answer = house.who(holder.as_ref()).await;
     assert_eq!(answer, None, "{name}: let in");
     let line = lines.wait_for("connection refused").await;
-    let expected = if *word == "certificate" { "reason=the certificate".to_owned() } else { format!("code=\"{word}\"") };
+    let expected =
+        if *word == "certificate" { "reason=the certificate".to_owned() } else { format!("code=\"{word}\"") };
     assert!(line.contains(&expected), "{name}: expected `{word}` in: {line}");
     assert!(line.contains("WARN") && line.contains("peer=127.0.0.1:") && line.contains("reason="), "{name}: {line}");
 }

@@ -118,12 +118,15 @@ pub(super) fn plan(ca: &Forge) -> Plan {
 fn routes() -> Router {
     Router::new()
         .route("/who", get(|Extension(peer): Extension<Arc<Peer>>| async move { peer.identity.to_string() }))
-        .route("/echo", post(|body: Result<Bytes, axum::extract::rejection::BytesRejection>| async move {
-            match body {
-                Ok(body) => (http::StatusCode::OK, format!("{}", body.len())),
-                Err(error) => (http::StatusCode::REQUEST_TIMEOUT, chain(&error)),
-            }
-        }))
+        .route(
+            "/echo",
+            post(|body: Result<Bytes, axum::extract::rejection::BytesRejection>| async move {
+                match body {
+                    Ok(body) => (http::StatusCode::OK, format!("{}", body.len())),
+                    Err(error) => (http::StatusCode::REQUEST_TIMEOUT, chain(&error)),
+                }
+            }),
+        )
         .route("/slow", get(|| async { tokio::time::sleep(Duration::from_secs(3600)).await }))
         .route("/large", get(|| async { vec![b'x'; 8 << 20] }))
         .route("/", get(|| async { "hello" }))

@@ -69,14 +69,16 @@ async fn an_unfinished_frame_is_cut() {
     let house = House::open(&ca, plan(&ca)).await;
     let hello = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00";
     // A preface, a frame header and a header block (HEADERS without END_HEADERS), each begun and not ended.
-    let begun: [&[u8]; 3] = [&hello[..10], &[&hello[..], &[0, 0]].concat(), &[&hello[..], &[0, 0, 1, 1, 0, 0, 0, 0, 1, 0x82]].concat()];
+    let begun: [&[u8]; 3] =
+        [&hello[..10], &[&hello[..], &[0, 0]].concat(), &[&hello[..], &[0, 0, 1, 1, 0, 0, 0, 0, 1, 0x82]].concat()];
     for bytes in begun {
         lines.take();
         let mut stream = house.tls(Some(&ca.ana()), &[b"h2"]).await.unwrap();
         stream.write_all(bytes).await.unwrap();
         let start = Instant::now();
         let mut sink = Vec::new();
-        let _reset = tokio::time::timeout(Duration::from_secs(10), stream.read_to_end(&mut sink)).await.expect("never cut");
+        let _reset =
+            tokio::time::timeout(Duration::from_secs(10), stream.read_to_end(&mut sink)).await.expect("never cut");
         assert!(start.elapsed() < Duration::from_millis(1_900), "{:?}", start.elapsed());
         lines.wait_for("reason=\"headers\"").await;
     }

@@ -68,11 +68,15 @@ async fn expired_void_unknown_and_foreign_tokens_are_refused_alike() {
     let old = house.token(ANA).await;
     house.clock.advance(Duration::from_secs(3_600));
     let open = house.token(ANA).await;
-    let mut plan = house.authority.plan(crate::ca::Target::Identity { identity: identity(ANA), keep: vec![] }).await.unwrap();
+    let mut plan =
+        house.authority.plan(crate::ca::Target::Identity { identity: identity(ANA), keep: vec![] }).await.unwrap();
     let changes = plan.take_changes();
     house.store.commit(wardkeep_store::Work { changes, events: vec![house.event()] }).await.unwrap();
     plan.apply();
-    let unknown = { let other = House::new().await; other.token(ANA).await };
+    let unknown = {
+        let other = House::new().await;
+        other.token(ANA).await
+    };
     let fingerprint = open.text.rsplit('.').next().unwrap();
     let unknown = format!("wk1.{}.{fingerprint}", unknown.text.split('.').nth(1).unwrap());
     let mut words = std::collections::BTreeSet::new();
@@ -96,9 +100,18 @@ fn malformed_tokens_are_refused_and_never_printed() {
     let good = TokenText::parse(&format!(" wk1.{part}.{part}\n")).unwrap();
     assert!(!format!("{good:?}").contains(&part));
     let long = "A".repeat(100_000);
-    let bads = [String::new(), "wk1".into(), format!("wk1.{part}"), format!("wk2.{part}.{part}"),
-        format!("wk1.{part}.{part}.{part}"), format!("wk1.{part}=.{part}"), format!("wk1.{long}.{part}"),
-        format!("wk1.{}.{part}", "+".repeat(43)), format!("WK1.{part}.{part}"), format!("wk1.{part}.")];
+    let bads = [
+        String::new(),
+        "wk1".into(),
+        format!("wk1.{part}"),
+        format!("wk2.{part}.{part}"),
+        format!("wk1.{part}.{part}.{part}"),
+        format!("wk1.{part}=.{part}"),
+        format!("wk1.{long}.{part}"),
+        format!("wk1.{}.{part}", "+".repeat(43)),
+        format!("WK1.{part}.{part}"),
+        format!("wk1.{part}."),
+    ];
     for bad in bads {
         assert!(matches!(TokenText::parse(&bad), Err(IssueError::TokenForm)), "{bad:.60}");
     }
@@ -110,11 +123,14 @@ async fn the_store_holds_no_token() {
     let token = house.token(ANA).await;
     let secret = token.text.split('.').nth(1).unwrap();
     let mut seen = 0;
-    house.store.scan(Table::Token, &mut |row| {
-        seen += 1;
-        let text = String::from_utf8(row.value.to_vec()).unwrap();
-        assert!(!text.contains(secret) && text.contains(&row.id));
-    }).unwrap();
+    house
+        .store
+        .scan(Table::Token, &mut |row| {
+            seen += 1;
+            let text = String::from_utf8(row.value.to_vec()).unwrap();
+            assert!(!text.contains(secret) && text.contains(&row.id));
+        })
+        .unwrap();
     assert_eq!(seen, 1);
     assert!(!format!("{token:?}").contains(secret));
     assert!(!house.last_record().contains(secret));
@@ -162,7 +178,11 @@ async fn broken_and_borrowed_requests_leave_the_token_open() {
         ("nothing", String::new(), "csr-malformed"),
         ("too large", format!("{good}{}", "x".repeat(20_000)), "csr-malformed"),
         ("P-521", signed_by(&KeyPair::generate_for(&PKCS_ECDSA_P521_SHA512).unwrap()), "csr-weak-key"),
-        ("RSA-2048", signed_by(&KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_2048).unwrap()), "csr-weak-key"),
+        (
+            "RSA-2048",
+            signed_by(&KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_2048).unwrap()),
+            "csr-weak-key",
+        ),
     ] {
         let error = house.enrol(&token.text, &pem).await.unwrap_err();
         assert_eq!(error.code(), expected, "{name}: {error}");

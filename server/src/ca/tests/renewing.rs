@@ -104,7 +104,8 @@ async fn states_are_those_of_the_moment() {
     let ana = house.enrolled(ANA).await;
     house.clock.advance(Duration::from_secs(25 * 3_600));
     revoke(&house, Target::Serial(ana.record.serial.clone())).await.unwrap();
-    let state = |serial| house.authority.all_certificates().unwrap().into_iter().find(|r| r.serial == serial).unwrap().state;
+    let state =
+        |serial| house.authority.all_certificates().unwrap().into_iter().find(|r| r.serial == serial).unwrap().state;
     assert_eq!(state(service.record.serial.clone()), CertificateState::Expired);
     assert_eq!(state(ana.record.serial.clone()), CertificateState::Revoked);
 }

@@ -141,6 +141,37 @@ fn what_was_destroyed_stays_destroyed_after_an_accepted_rollback() {
 }
 
 #[test]
+fn a_crash_between_a_tombstone_and_its_file_is_made_good() {
+    let home = started();
+    let (head, beside) = (home.head(), tombstone_path(&home.head()));
+    let old = std::fs::read(&head).unwrap();
+    change(&home.open(), vec![put(Table::Tombstone, "r/a", None, "1")]).unwrap();
+    std::fs::write(&head, old).unwrap();
+    std::fs::remove_file(&beside).unwrap();
+    for _ in 0..2 {
+        drop(home.open());
+        assert!(beside.exists());
+    }
+}
+
+#[test]
+fn accepting_a_rollback_keeps_the_tombstones_until_it_is_durable() {
+    let home = started();
+    home.copy("yesterday");
+    change(&home.open(), vec![put(Table::Tombstone, "r/a", None, "1")]).unwrap();
+    home.restore("yesterday");
+    let before = (std::fs::read(home.head()).unwrap(), std::fs::read(tombstone_path(&home.head())).unwrap());
+    // The start up to, and without, the commit that accepts: what a crash just before it leaves.
+    let options = Options { accept_rollback: true, ..home.options() };
+    let (checked, _, accepted) = crate::sqlite::open::open(&options).unwrap();
+    assert!(accepted.is_some());
+    drop(SqliteStore::start(&options, checked).unwrap());
+    let after = (std::fs::read(home.head()).unwrap(), std::fs::read(tombstone_path(&home.head())).unwrap());
+    assert!(before == after);
+    assert_eq!(accepting(&home).1.honoured_tombstones, ["r/a"]);
+}
+
+#[test]
 fn tombstones_cannot_be_taken_away_or_replaced_by_older_ones() {
     let home = started();
     let store = home.open();
