@@ -1,4 +1,11 @@
 //! A bundle: manifest, schema, policies and entities that go into force together.
+//!
+//! ```text
+//! wardkeep.toml          manifest: subjects, resource types with their source and their protect and release actions
+//! schema.cedarschema     the bundle's own entity types and actions
+//! policies/*.cedar       rules, each with an @id
+//! entities.json          optional: entities that stand and fall with the bundle, in Cedar's JSON
+//! ```
 
 use std::collections::{BTreeMap, HashMap};
 

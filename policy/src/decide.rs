@@ -8,6 +8,11 @@
 //! 6. the protect or release action on the record.
 //!
 //! The first that fails ends it. All of it is one audit event.
+//!
+//! Why in this order: an identity without an entity must learn nothing, not even which types a bundle declares, so that
+//! comes first. What makes a question senseless depends on manifest and schema alone, never on what exists, so that a
+//! 400 or 422 tells nobody whether a key or record is there. The key comes before the record: who may not use the key
+//! does not learn whether a stored record exists, and who may is still told only *denied*.
 
 use std::sync::Arc;
 

@@ -2,6 +2,10 @@
 //!
 //! Cedar's own store takes itself apart at every change and gigabytes at a million entities. Ours is a fixed
 //! number of shards behind `Arc`s: a snapshot shares what did not change, and a change copies one shard.
+//!
+//! Ancestors are kept complete in every entity. A change of parents parses anew whatever stands below, found through the
+//! list of members; a cycle is noticed by the put that would close it. A parent need not exist: Cedar allows that, and
+//! imports come in any order.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};

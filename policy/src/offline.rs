@@ -2,6 +2,19 @@
 //!
 //! The same evaluation and the same meaning as on line, over any schema, policies and entities. Nothing of
 //! Wardkeep's own actions is added.
+//!
+//! ```
+//! use wardkeep_policy::OnError;
+//! use wardkeep_policy::offline::{OfflineEngine, OfflineUid};
+//!
+//! let rules = r#"permit(principal == User::"ana", action, resource);"#;
+//! let engine = OfflineEngine::new(None, rules, None, OnError::Deny)?;
+//! let uid = |kind, id| OfflineUid { kind, id };
+//! let (ana, read, note) = (uid("User", "ana"), uid("Action", "read"), uid("Note", "1"));
+//! let answer = engine.decide(ana, read, note, &serde_json::json!({}), true)?;
+//! assert_eq!((answer.allow, answer.reasons), (true, vec!["policy0".to_owned()]));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 use std::sync::Arc;
 

@@ -1,4 +1,7 @@
 //! What is ready before any request comes: per action its policies, its entities and the shape of its context.
+//!
+//! A request then parses no name, scans no policy of another action, and builds no context member that no policy looks
+//! at. Plans are made once a snapshot's policy set is loaded, and shared by all snapshots that only differ in entities.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;

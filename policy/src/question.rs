@@ -1,4 +1,10 @@
 //! What is asked, and how it can end: a permit, a denial, or a question that makes no sense.
+//!
+//! | ending | status | recorded | tells the caller |
+//! |---|---|---|---|
+//! | permit | the verb's | with the verb's outcome | what the verb tells |
+//! | [`Denied`] | 403 | yes, before the answer | nothing but *denied* |
+//! | [`QuestionError`] | 400, 422 | no | what to write instead |
 
 use std::collections::BTreeMap;
 

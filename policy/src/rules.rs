@@ -1,4 +1,8 @@
 //! Policies: parsed, named, checked against a schema, and compiled for the evaluator.
+//!
+//! A policy may be left out of a decision only if it would neither be satisfied *nor err*. The action scope gives such a
+//! bound: it is evaluated before any `when`, and `==` and `in` on entities never err. Nothing else is mined yet; a bound
+//! read out of a `when` would need a proof that nothing before it errs.
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;

@@ -1,4 +1,9 @@
 //! What one decision sees: the resource as an entity, the context, and the slice of the entity store.
+//!
+//! Cedar gets a store of a handful of entities per decision. That is exact, not an approximation: ancestors are complete
+//! inside every entity, so `in` never needs the groups themselves, and an attribute of an attribute is reached only in as
+//! many steps as level validation (Cedar RFC 76) found the policies to take. Where it finds no bound (a literal that is
+//! dereferenced, more than eight steps) everything reachable goes along.
 
 use std::collections::HashSet;
 use std::sync::Arc;

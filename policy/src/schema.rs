@@ -3,6 +3,10 @@
 //! Cedar does not merge two declarations of one action, and a principal type that no action lists is refused
 //! per request, *silently at validation*: a bundle could pass every check and yet decide nothing. So the template
 //! is filled in its JSON form, from `[identity]` and the manifest, before anything is validated.
+//!
+//! Names resolve across namespaces only when everything is linked. In the JSON form they are still as written, so that
+//! what a bundle says about `Wardkeep::` can be seen and refused by its text: outside that namespace there is no other
+//! way to write it, and a bundle can declare nothing inside it.
 
 use std::collections::BTreeSet;
 

@@ -3,6 +3,12 @@
 //! A snapshot is a function of what is stored: the `[identity]` table, the control set, the bundle, the entities
 //! written through the API and the roles. Each change gives a new snapshot that shares whatever it did not touch;
 //! a request keeps the one it began with.
+//!
+//! Two layers of entities: those of the bundle stand and fall with it, those written through the API stay and shadow the
+//! bundle's of the same name. So the snapshot after a restart, loaded in any order of rows, is the one before it.
+//!
+//! Roles lie beside both layers. They reach an entity's parents only when it is parsed for the evaluator, directly and
+//! never through another entity, so that there is no list of parents anybody writes in which a role could stand.
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -154,6 +154,9 @@ pub fn refusal_of(error: &std::io::Error) -> (String, &'static str) {
     match tls {
         rustls::Error::NoCertificatesPresented => ("the client sent no certificate".to_owned(), "no-certificate"),
         rustls::Error::InvalidCertificate(why) => certificate_refusal(why),
+        rustls::Error::InvalidCertRevocationList(why) => {
+            (format!("the certificate cannot be checked: the CRL is not its CA's ({why:?}), replace it"), "bad-crl")
+        }
         other => (other.to_string(), "handshake"),
     }
 }

@@ -23,8 +23,8 @@ const FORMAT: u8 = 1;
 pub(crate) enum Material {
     /// For data keys and small data.
     Aes(aes::AesKey),
-    /// For data keys.
-    RsaWrap(rsa::RsaWrapKey),
+    /// For data keys. Boxed: it is more than twice as large as an AES key, of which there are many.
+    RsaWrap(Box<rsa::RsaWrapKey>),
     /// For signatures.
     RsaSign(rsa::RsaSignKey),
     /// For signatures.
@@ -102,7 +102,7 @@ impl Material {
         }
         Ok(match wanted {
             1 => Self::Aes(aes::AesKey::new(secret).ok_or(KmsError::RowUnreadable)?),
-            2 => Self::RsaWrap(rsa::RsaWrapKey::parse(secret)?),
+            2 => Self::RsaWrap(Box::new(rsa::RsaWrapKey::parse(secret)?)),
             3 => Self::RsaSign(rsa::RsaSignKey::parse(secret)?),
             4 => Self::P256(ec::P256Key::parse(secret)?),
             _ => Self::Ed25519(ec::Ed25519Key::parse(secret)?),

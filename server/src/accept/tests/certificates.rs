@@ -184,7 +184,7 @@ fn chains(ca: &Forge) -> Vec<Case> {
         ("bytes after the end", edited(ca, |der| der.extend_from_slice(&[0, 0])), "malformed"),
         ("no DER", edited(ca, |der| *der = b"hello".to_vec()), "malformed"),
         ("nothing", edited(ca, Vec::clear), "malformed"),
-        ("revoked by the CA's list", with(ca, |p| p.serial_number = Some((&[0x66, 0x01][..]).into())), "revoked"),
+        ("revoked by the CA's list", with(ca, |p| p.serial_number = Some(vec![0x66, 0x01].into())), "revoked"),
     ]
 }
 
@@ -228,7 +228,7 @@ async fn our_own_list_refuses_serials_and_identities() {
     let issuer = issuer_digest(parsed.subject().as_raw());
     house.guard.revoked.add_serials([(issuer, CertificateSerial::parse("1122").unwrap())]);
     refused(&house, &lines, &("its serial", Some(ca.ana()), "certificate-revoked")).await;
-    let other = with(&ca, |p| p.serial_number = Some((&[0x33][..]).into()));
+    let other = with(&ca, |p| p.serial_number = Some(vec![0x33].into()));
     assert!(house.who(other.as_ref()).await.is_some());
     let cut = IdentityCut { at: house.clock.now(), keep: HashSet::new() };
     house.guard.revoked.add_identity(Identity::parse(ANA).unwrap(), cut);

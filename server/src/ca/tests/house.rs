@@ -7,10 +7,12 @@ use rcgen::{CertificateParams, KeyPair};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use wardkeep_model::{AuditEvent, Clock, EntityUid, Identity, RequestId};
-use wardkeep_store::{MemoryStore, Store};
+use wardkeep_store::{MemoryStore, Store, Work};
 
 use crate::ca::authority::own_event;
-use crate::ca::{Admission, Authority, AuthoritySettings, Enrolment, IssueError, Issued, IssuedToken, NewToken};
+use crate::ca::{
+    Admission, Authority, AuthoritySettings, Enrolment, IssueError, Issued, IssuedToken, NewToken, RevokeError, Target,
+};
 use crate::config::CaSettings;
 use crate::peer::{Peer, PeerRules};
 use crate::revocation::Revoked;
@@ -120,6 +122,15 @@ impl House {
 
     pub(super) fn refused(&self, issued: &Issued) -> bool {
         self.revoked.refuses(&peer(issued), self.clock.now()).is_some()
+    }
+
+    /// Plans a revocation, makes it durable and puts it into force, as the verb does; how many serials it took.
+    pub(super) async fn cut(&self, target: Target) -> Result<usize, RevokeError> {
+        let mut plan = self.authority.plan(target).await?;
+        let (changes, count) = (plan.take_changes(), plan.serials().len());
+        self.store.commit(Work { changes, events: vec![self.event()] }).await.unwrap();
+        plan.apply();
+        Ok(count)
     }
 
     /// The newest audit record as its line.

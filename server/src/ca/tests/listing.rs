@@ -7,7 +7,6 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use tokio_util::sync::CancellationToken;
 use wardkeep_model::Clock;
-use wardkeep_store::{Store, Work};
 use x509_parser::prelude::FromDer;
 
 use super::house::{ANA, House};
@@ -20,13 +19,6 @@ use crate::telemetry::Metrics;
 use crate::tls::forge::{DOMAIN, Forge, TestClock};
 use crate::tls::keeper::{Keeper, KeeperError};
 
-async fn revoke(house: &House, target: Target) {
-    let mut plan = house.authority.plan(target).await.unwrap();
-    let changes = plan.take_changes();
-    house.store.commit(Work { changes, events: vec![house.event()] }).await.unwrap();
-    plan.apply();
-}
-
 #[tokio::test]
 async fn the_list_is_signed_numbered_and_holds_what_is_revoked_and_alive() {
     let house = House::new().await;
@@ -34,8 +26,8 @@ async fn the_list_is_signed_numbered_and_holds_what_is_revoked_and_alive() {
     assert_eq!(empty.entries, 0);
     let mut changes = house.authority.crl_changes();
     let (ana, web) = (house.enrolled(ANA).await, house.enrolled("spiffe://clinic.test/service/web").await);
-    revoke(&house, Target::Serial(ana.record.serial.clone())).await;
-    revoke(&house, Target::Serial(web.record.serial.clone())).await;
+    house.cut(Target::Serial(ana.record.serial.clone())).await.unwrap();
+    house.cut(Target::Serial(web.record.serial.clone())).await.unwrap();
     assert!(changes.has_changed().unwrap());
     changes.mark_unchanged();
     let crl = house.authority.crl().unwrap();

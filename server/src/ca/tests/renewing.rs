@@ -2,19 +2,9 @@
 
 use std::time::Duration;
 
-use wardkeep_store::{Store, Work};
-
 use super::house::{ANA, House, identity, peer, plain_csr, request};
 use crate::ca::{CertificateState, IssueError, RevokeError, Target};
 use crate::revocation::Revocation;
-
-async fn revoke(house: &House, target: Target) -> Result<usize, RevokeError> {
-    let mut plan = house.authority.plan(target).await?;
-    let (changes, count) = (plan.take_changes(), plan.serials().len());
-    house.store.commit(Work { changes, events: vec![house.event()] }).await.unwrap();
-    plan.apply();
-    Ok(count)
-}
 
 #[tokio::test]
 async fn revoking_an_ancestor_takes_every_descendant_and_nobody_else() {
@@ -25,10 +15,10 @@ async fn revoking_an_ancestor_takes_every_descendant_and_nobody_else() {
     let fork = house.renewed(&first).await.unwrap();
     let apart = house.enrolled(ANA).await;
     assert_eq!(third.record.parent.as_ref(), Some(&second.record.serial));
-    assert_eq!(revoke(&house, Target::Serial(second.record.serial.clone())).await.unwrap(), 2);
+    assert_eq!(house.cut(Target::Serial(second.record.serial.clone())).await.unwrap(), 2);
     let state = [&first, &second, &third, &fork, &apart].map(|issued| house.refused(issued));
     assert_eq!(state, [false, true, true, false, false]);
-    assert_eq!(revoke(&house, Target::Serial(first.record.serial.clone())).await.unwrap(), 2, "what was left");
+    assert_eq!(house.cut(Target::Serial(first.record.serial.clone())).await.unwrap(), 2, "what was left");
     let state = [&first, &second, &third, &fork, &apart].map(|issued| house.refused(issued));
     assert_eq!(state, [true, true, true, true, false]);
     let restarted = house.again();
@@ -40,7 +30,7 @@ async fn revoking_an_ancestor_takes_every_descendant_and_nobody_else() {
 async fn a_thief_cannot_renew_what_was_revoked() {
     let house = House::new().await;
     let first = house.enrolled(ANA).await;
-    revoke(&house, Target::Serial(first.record.serial.clone())).await.unwrap();
+    house.cut(Target::Serial(first.record.serial.clone())).await.unwrap();
     let refused = house.renewed(&first).await.unwrap_err();
     assert!(matches!(refused, IssueError::ParentRefused(Revocation::Serial)), "{refused}");
     let record = house.last_record();
@@ -72,14 +62,14 @@ async fn an_identity_loses_everything_earlier_and_may_enrol_anew_at_once() {
     let bob = house.enrolled("spiffe://clinic.test/user/bob").await;
     let open = house.token(ANA).await;
     let keep = vec![kept.record.serial.clone()];
-    revoke(&house, Target::Identity { identity: identity(ANA), keep }).await.unwrap();
+    house.cut(Target::Identity { identity: identity(ANA), keep }).await.unwrap();
     assert_eq!([&first, &kept, &bob].map(|issued| house.refused(issued)), [true, false, false]);
     assert!(house.enrol(&open.text, &plain_csr()).await.is_err(), "open tokens are void");
     let anew = house.enrolled(ANA).await;
     assert!(!house.refused(&anew), "issued in the same second, after the cut");
     assert!(!house.refused(&house.renewed(&kept).await.unwrap()), "a kept certificate renews");
     assert!(!house.again().refused(&anew));
-    revoke(&house, Target::Identity { identity: identity(ANA), keep: vec![] }).await.unwrap();
+    house.cut(Target::Identity { identity: identity(ANA), keep: vec![] }).await.unwrap();
     assert!(house.refused(&anew) && house.refused(&kept), "a second cut keeps nothing");
 }
 
@@ -103,7 +93,7 @@ async fn states_are_those_of_the_moment() {
     let service = house.enrolled("spiffe://clinic.test/service/web").await;
     let ana = house.enrolled(ANA).await;
     house.clock.advance(Duration::from_secs(25 * 3_600));
-    revoke(&house, Target::Serial(ana.record.serial.clone())).await.unwrap();
+    house.cut(Target::Serial(ana.record.serial.clone())).await.unwrap();
     let state =
         |serial| house.authority.all_certificates().unwrap().into_iter().find(|r| r.serial == serial).unwrap().state;
     assert_eq!(state(service.record.serial.clone()), CertificateState::Expired);
