@@ -243,3 +243,51 @@ fn parse_uri(uri: &str) -> Result<Identity, PeerError> {
     }
     Ok(Identity::parse(uri)?)
 }
+
+#[cfg(test)]
+mod tests {
+    use rcgen::{BasicConstraints, CertificateParams, CustomExtension, IsCa};
+
+    use super::*;
+    use crate::tls::forge::{ANA, DOMAIN, Forge, leaf_params};
+
+    fn read(edit: impl FnOnce(&mut CertificateParams)) -> Result<Peer, PeerError> {
+        let mut params = leaf_params(ANA);
+        edit(&mut params);
+        let rules = PeerRules { trust_domain: DOMAIN.to_owned(), longest_life_millis: None };
+        Peer::from_leaf(&Forge::new("Clinic CA").sign(&params).chain[0], &rules)
+    }
+
+    #[test]
+    fn an_honest_leaf_names_its_holder_and_needs_no_extended_usage() {
+        let peer = read(|_| {}).unwrap();
+        assert_eq!((peer.identity.to_string().as_str(), peer.serial.as_str()), (ANA, "1122"));
+        assert_eq!(peer.not_after.millis_since(peer.not_before), 90_000_000);
+        assert!(read(|params| params.extended_key_usages.clear()).is_ok());
+    }
+
+    /// The handshake refuses these first; whoever calls without one must not depend on that.
+    #[test]
+    fn refusals_do_not_lean_on_the_handshake() {
+        let authority = read(|params| params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained));
+        assert_eq!(authority, Err(PeerError::AuthorityLeaf));
+        let again = b"\x30\x1f\x86\x1dspiffe://clinic.test/user/bob".to_vec();
+        let twice = CustomExtension::from_oid_content(&[2, 5, 29, 17], again);
+        assert_eq!(read(|params| params.custom_extensions.push(twice)), Err(PeerError::Malformed));
+        let large = CustomExtension::from_oid_content(&[1, 3, 6, 1, 4, 1, 99_999, 1], vec![4; 20_000]);
+        assert!(matches!(read(|params| params.custom_extensions.push(large)), Err(PeerError::TooLarge { .. })));
+        let rules = PeerRules { trust_domain: DOMAIN.to_owned(), longest_life_millis: None };
+        for junk in [&b""[..], b"0", b"\x30\x80", &[0x30; 64]] {
+            assert_eq!(Peer::from_leaf(junk, &rules), Err(PeerError::Malformed));
+        }
+    }
+
+    #[test]
+    fn serials_are_positive_and_bounded() {
+        assert_eq!(serial_of(&[]), Err(PeerError::Serial));
+        assert_eq!(serial_of(&[0]), Err(PeerError::Serial));
+        assert_eq!(serial_of(&[0x80, 1]), Err(PeerError::Serial), "negative");
+        assert_eq!(serial_of(&[1; 21]), Err(PeerError::Serial));
+        assert_eq!(serial_of(&[0, 0x80, 1]).unwrap().as_str(), "8001");
+    }
+}

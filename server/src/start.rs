@@ -201,10 +201,8 @@ impl Parts {
         let authority = Arc::new(authority);
         let keeper =
             Keeper::new(&config, authority.clone(), clock.clone(), revoked.clone(), metrics.clone()).map(Arc::new)?;
-        let rules = PeerRules {
-            trust_domain: trust_domain.clone(),
-            longest_life_millis: config.ca.longest_life_millis(),
-        };
+        let rules =
+            PeerRules { trust_domain: trust_domain.clone(), longest_life_millis: config.ca.longest_life_millis() };
         let guard = Arc::new(Guard {
             limits: ArcSwap::from_pointee(config.limits.clone()),
             rules: ArcSwap::from_pointee(rules),

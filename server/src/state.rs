@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use tokio::sync::watch;
 use bytes::Bytes;
+use tokio::sync::watch;
 use wardkeep_kms::Kms;
 use wardkeep_model::{Clock, Entropy};
 use wardkeep_policy::Engine;

@@ -93,8 +93,7 @@ impl House {
     }
 
     pub(crate) async fn with(config: Config, bundle: BundleSource) -> Self {
-        let store: Arc<dyn Store> =
-            Arc::new(MemoryStore::new(Arc::new(SystemClock), Arc::new(SystemEntropy)).unwrap());
+        let store: Arc<dyn Store> = Arc::new(MemoryStore::new(Arc::new(SystemClock), Arc::new(SystemEntropy)).unwrap());
         let administrator = identity("user", "ana");
         let founding = Founding { administrator, bundle, token_life_millis: None };
         let made = provision::init(&ground(&store, &config), founding).await.unwrap();

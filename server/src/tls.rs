@@ -3,7 +3,7 @@
 //! | setting | value | because |
 //! |---|---|---|
 //! | versions | TLS 1.3 only (RFC 8446) | one handshake to reason about |
-//! | key exchange | X25519MLKEM768 first, then X25519, P-256 | recorded traffic stays closed to a later quantum computer |
+//! | key exchange | X25519MLKEM768, then X25519, P-256 | traffic recorded today stays closed to a quantum computer |
 //! | resumption | no session store, no tickets | a resumed session skips client certificate and CRL |
 //! | early data | none | it can be replayed |
 //! | ALPN | `h2`, `http/1.1` | the accept loop chooses its builder by it |
@@ -175,7 +175,26 @@ fn certificate_refusal(why: &rustls::CertificateError) -> (String, &'static str)
         E::BadSignature => ("has a signature that does not verify", "bad-signature"),
         E::InvalidPurpose | E::InvalidPurposeContext { .. } => ("is not for client authentication", "not-for-clients"),
         E::BadEncoding => ("is malformed", "malformed"),
+        E::Other(other) => return path_refusal(other.0.downcast_ref::<webpki::Error>()),
         other => return (format!("the certificate is refused: {other}"), "certificate"),
+    };
+    (format!("the certificate {words}"), code)
+}
+
+/// What path validation says that rustls has no word of its own for.
+fn path_refusal(why: Option<&webpki::Error>) -> (String, &'static str) {
+    use webpki::Error as E;
+    let (words, code) = match why {
+        Some(E::CaUsedAsEndEntity) => ("is that of a CA: a caller needs a leaf", "authority-leaf"),
+        Some(E::EndEntityUsedAsCa) => ("was signed by a leaf", "signed-by-leaf"),
+        Some(E::UnsupportedCriticalExtension) => {
+            ("has a critical extension that nobody here knows", "critical-extension")
+        }
+        Some(E::ExtensionValueInvalid) => ("has a repeated or broken extension", "malformed"),
+        Some(E::PathLenConstraintViolated) => ("has a longer chain than its CA allows", "path-length"),
+        Some(E::NameConstraintViolation) => ("has a name that its CA may not give", "name-constraint"),
+        Some(other) => return (format!("the certificate is refused: {other}"), "certificate"),
+        None => ("is refused", "certificate"),
     };
     (format!("the certificate {words}"), code)
 }

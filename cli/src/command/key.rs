@@ -79,7 +79,7 @@ fn update(args: KeyUpdate) -> Result<KeyAnswer, CommandError> {
     let change = UpdateKey { labels: labels.map(|labels| labels.into_iter().collect()), rotation_days };
     with_client(&key.connection, |client| async move {
         let revision = client.keys().describe(&key.key).await?.revision;
-        Ok(client.keys().update(&key.key, &change, Some(revision)).await?)
+        Ok(client.keys().update(&key.key, &change, revision).await?)
     })
 }
 

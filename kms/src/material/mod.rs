@@ -20,6 +20,7 @@ pub(crate) const MIN_RSA_BITS: usize = 3072;
 const FORMAT: u8 = 1;
 
 /// A parsed secret key, ready for use.
+#[expect(clippy::large_enum_variant, reason = "nearly all keys are AES, and each stands in an `Arc` of its own")]
 pub(crate) enum Material {
     /// For data keys and small data.
     Aes(aes::AesKey),

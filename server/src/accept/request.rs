@@ -54,7 +54,8 @@ impl Requests {
     fn refuse(&self) -> Option<Response> {
         let peer = self.live.peer.as_ref()?;
         let why = self.guard.revoked.refuses(peer, self.guard.clock.now())?;
-        tracing::warn!(peer = %self.live.remote, identity = %peer.identity, serial = %peer.serial, reason = %why, "request refused");
+        let (remote, identity, serial) = (self.live.remote, &peer.identity, &peer.serial);
+        tracing::warn!(peer = %remote, %identity, %serial, reason = %why, "request refused");
         self.live.finish();
         Some(problem(StatusCode::FORBIDDEN, why.word(), "the certificate is no longer good"))
     }

@@ -92,7 +92,8 @@ impl Admin {
         request: RequestId,
     ) -> Result<Issued, AdminError> {
         let admin = Arc::clone(self);
-        self.detached(async move { Ok(admin.authority.renew(&peer, &csr_pem, request, &admin.admission()).await?) }).await
+        self.detached(async move { Ok(admin.authority.renew(&peer, &csr_pem, request, &admin.admission()).await?) })
+            .await
     }
 
     /// Revokes certificates, unless that would shut the last one out who may change the control set.

@@ -60,7 +60,8 @@ impl Admin {
             // The last of two writes of one entity counts, in the rows as in the snapshot.
             let mut newest = std::collections::BTreeMap::new();
             newest.extend(records.iter().map(|record| (&record.uid, record)));
-            let changes = newest.values().map(|record| row::put_entity(&*admin.store, record)).collect::<Result<_, _>>()?;
+            let changes =
+                newest.values().map(|record| row::put_entity(&*admin.store, record)).collect::<Result<_, _>>()?;
             let mut detail = vec![(EventDetail::Count, count.to_string())];
             detail.extend(records.first().map(|record| (EventDetail::About, record.uid.to_string())));
             Ok(Staged { snapshot, changes, detail, answer: Changed { count, version } })
@@ -102,11 +103,7 @@ impl Admin {
     ///
     /// # Errors
     /// What the store says.
-    pub async fn entities(
-        &self,
-        permit: Permit<DescribeEntity>,
-        list: ListEntities,
-    ) -> Result<EntityPage, AdminError> {
+    pub async fn entities(&self, permit: Permit<DescribeEntity>, list: ListEntities) -> Result<EntityPage, AdminError> {
         let event = permit.into_event().with(EventDetail::Filter, list.kind.clone().unwrap_or_default());
         let snapshot = self.engine.snapshot();
         let page = blocking(move || Ok(page(&snapshot, &list))).await;

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use wardkeep_model::{
-    Attributes, AuditEvent, Clock, Decision, Entropy, EntityUid, EventDetail, Identity, RequestId, Timestamp,
+    Attributes, AuditEvent, Clock, Decision, EntityUid, Entropy, EventDetail, Identity, RequestId, Timestamp,
 };
 use wardkeep_policy::{BundleSource, EntityChange, EntityRecord, IdentityMap, Role, Snapshot};
 use wardkeep_store::{Change, Store, Table, Work};

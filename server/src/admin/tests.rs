@@ -65,7 +65,10 @@ async fn a_grant_takes_what_was_issued_before_it() {
     let body = json!({"keep_certificates": [kept.serial.as_str()]});
     let granted = house.ask(&house.ana, Method::PUT, &member("auditor", "bob"), body).await;
     assert_eq!(granted.status, 200, "{}", granted.body);
-    assert_eq!((&granted.body["tokens_voided"], &granted.body["certificates_revoked"]), (&json!(1), &json!([bob.serial.as_str()])));
+    assert_eq!(
+        (&granted.body["tokens_voided"], &granted.body["certificates_revoked"]),
+        (&json!(1), &json!([bob.serial.as_str()]))
+    );
     let (now, revoked) = (house.app.clock.now(), house.app.authority.enrolled().unwrap());
     assert!(revoked.contains(&kept.identity));
     assert!(house.app.clock.now() >= now);
@@ -102,7 +105,8 @@ async fn roles_come_by_no_other_door() {
         assert_eq!(house.post(&house.ana, "/v1/entities", entity).await.said(), (422, "entities-refused"));
     }
     let entities = json!([{"uid": {"type": "User", "id": "eve"}, "attrs": {}, "parents": role}]).to_string();
-    let said = house.post(&house.ana, "/v1/bundles", bundle(OPEN, json!({"entities": entities, "activate": true}))).await;
+    let said =
+        house.post(&house.ana, "/v1/bundles", bundle(OPEN, json!({"entities": entities, "activate": true}))).await;
     assert_eq!(said.said(), (422, "policies-refused"), "{}", said.body);
     assert!(!said.body["findings"].as_array().unwrap().is_empty());
     assert_eq!(house.get(&eve, "/v1/control-set").await.status, 403);
@@ -178,11 +182,8 @@ async fn a_house_is_founded_once_and_recovered_when_all_else_fails() {
         Founding { administrator: identity("user", "ana"), bundle: BundleSource::starter(), token_life_millis: None };
     provision::init(&ground, founding.clone()).await.unwrap();
     assert!(provision::init(&ground, founding).await.is_err(), "a second founding");
-    let recovery = |name: &str| Recovery {
-        administrator: identity("user", name),
-        starter_bundle: false,
-        token_life_millis: None,
-    };
+    let recovery =
+        |name: &str| Recovery { administrator: identity("user", name), starter_bundle: false, token_life_millis: None };
     let known = provision::recover(&ground, recovery("ana")).await;
     assert!(matches!(known, Err(AdminError::AdministratorExists { .. })));
     let made = provision::recover(&ground, recovery("zoe")).await.unwrap();

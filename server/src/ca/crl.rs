@@ -106,7 +106,7 @@ impl Authority {
         }
         match self.sign_crl() {
             Ok(crl) => {
-                tracing::info!(number = crl.number, entries = crl.entries, next_update = %crl.next_update, "CRL signed");
+                tracing::info!(entries = crl.entries, next_update = %crl.next_update, "CRL signed");
                 true
             }
             Err(error) => {

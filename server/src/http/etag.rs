@@ -78,7 +78,9 @@ mod tests {
     #[test]
     fn a_tag_has_one_spelling() {
         assert_eq!(parse(&HeaderValue::from_static("\"3\"")), Ok(3));
-        for bad in ["3", "\"\"", "W/\"3\"", "*", "\"3\", \"4\"", "\"03\"", "\"0\"", "\"-1\"", "\"99999999999999999999\""] {
+        for bad in
+            ["3", "\"\"", "W/\"3\"", "*", "\"3\", \"4\"", "\"03\"", "\"0\"", "\"-1\"", "\"99999999999999999999\""]
+        {
             assert_eq!(parse(&HeaderValue::from_str(bad).unwrap()), Err(EtagError::Malformed), "{bad}");
         }
     }

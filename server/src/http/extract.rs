@@ -6,8 +6,8 @@ use axum::extract::{FromRequestParts, RawPathParams};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName};
 use wardkeep_model::{
-    Action, ActionName, AuditEvent, Caller, EncryptionContext, EntityUid, EventDetail, Fingerprint, IdError, KeyId, KeyName, Permit,
-    RequestId, RingName,
+    Action, ActionName, AuditEvent, Caller, EncryptionContext, EntityUid, EventDetail, Fingerprint, IdError, KeyId,
+    KeyName, Permit, RequestId, RingName,
 };
 use wardkeep_policy::{DenialReason, Denied, Question, QuestionError, Refusal, Resource, Role};
 use wardkeep_store::Work;
@@ -79,8 +79,7 @@ impl Asker {
     /// # Errors
     /// [`Fault::Denied`] once the denial is durable; a question that makes no sense; a denial that could not be recorded.
     pub async fn permit<A: Action>(&self, resource: Resource<'_>) -> Result<Permit<A>, Fault> {
-        let question =
-            Question { caller: &self.caller, resource, context: None, recipient: None, compromised: false };
+        let question = Question { caller: &self.caller, resource, context: None, recipient: None, compromised: false };
         self.permit_for(&question).await
     }
 
@@ -124,8 +123,7 @@ impl Asker {
     /// Whether the caller may see one item of a list; the list as a whole is one record.
     #[must_use]
     pub fn glance<A: Action>(&self, resource: Resource<'_>) -> Option<Permit<A>> {
-        let question =
-            Question { caller: &self.caller, resource, context: None, recipient: None, compromised: false };
+        let question = Question { caller: &self.caller, resource, context: None, recipient: None, compromised: false };
         self.app.engine.glance(&question)
     }
 

@@ -84,7 +84,8 @@ async fn carry(app: &App, request: Request, next: Next) -> Response {
 
 /// A caller's id if it is one, else a fresh one: a bad id is not worth refusing a request for, and is never echoed.
 fn request_id(app: &App, headers: &HeaderMap) -> Result<RequestId, wardkeep_model::EntropyError> {
-    let given = headers.get(REQUEST_ID).and_then(|value| value.to_str().ok()).and_then(|text| RequestId::new(text).ok());
+    let given =
+        headers.get(REQUEST_ID).and_then(|value| value.to_str().ok()).and_then(|text| RequestId::new(text).ok());
     if let Some(id) = given {
         return Ok(id);
     }

@@ -40,7 +40,6 @@ fn answer(app: &App) -> Response {
         .collect();
     // A stale head refuses changes and nothing else: it shows, and does not take the server out of service.
     let serves = checks.iter().filter(|check| check.name != "audit-head").all(|check| check.ok);
-    let (status, word) =
-        if serves { (StatusCode::OK, "ok") } else { (StatusCode::SERVICE_UNAVAILABLE, "unavailable") };
+    let (status, word) = if serves { (StatusCode::OK, "ok") } else { (StatusCode::SERVICE_UNAVAILABLE, "unavailable") };
     (status, Json(Health { status: word.to_owned(), checks })).into_response()
 }

@@ -114,7 +114,8 @@ pub async fn keep(store: &dyn Store, asked: &Idempotency, made: Kept, now: Times
     };
     let value = Zeroizing::new(serde_json::to_vec(&row).map_err(|_| Fault::Unexpected)?);
     let put = |expected, value| Change::Put { table: Table::Idempotency, id: name(asked), expected, value };
-    let stale = store.read(Table::Idempotency, &name(asked))?.filter(|_| kept(store, asked, now).is_ok_and(|k| k.is_none()));
+    let stale =
+        store.read(Table::Idempotency, &name(asked))?.filter(|_| kept(store, asked, now).is_ok_and(|k| k.is_none()));
     let work = Work { changes: vec![put(stale.map(|row| row.sequence), value)], events: vec![] };
     match store.commit(work).await {
         Ok(_) => Ok(made),

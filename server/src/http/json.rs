@@ -10,8 +10,8 @@ use axum::body::{Body, Bytes};
 use axum::extract::{FromRequest, Request};
 use http::{HeaderMap, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use sha2::{Digest, Sha256};
 use serde::de::DeserializeOwned;
+use sha2::{Digest, Sha256};
 
 use super::idempotency;
 use super::problem::Fault;

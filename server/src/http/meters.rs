@@ -4,7 +4,9 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use http::{Method, StatusCode};
-use metrics::{Counter, Gauge, Histogram, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
+use metrics::{
+    Counter, Gauge, Histogram, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram,
+};
 use wardkeep_store::{Health, Mode};
 
 use crate::telemetry::Metrics;
@@ -134,7 +136,10 @@ fn describe() {
     describe_counter!("wardkeep_decisions_total", "Decisions of the policy engine by outcome.");
     describe_gauge!("wardkeep_store_mode", "0 normal, 1 audit reserve in use, 2 reserve spent, 3 failed.");
     describe_gauge!("wardkeep_audit_head_age_seconds", "How long the newest commit has not been in the head file.");
-    describe_gauge!("wardkeep_audit_head_stale", "1 where changes are refused because the head file cannot be written.");
+    describe_gauge!(
+        "wardkeep_audit_head_stale",
+        "1 where changes are refused because the head file cannot be written."
+    );
     describe_gauge!("wardkeep_audit_reserve_bytes", "What is left of the audit reserve.");
     describe_gauge!("wardkeep_store_wal_bytes", "Size of the write-ahead log.");
     describe_gauge!("wardkeep_audit_records", "Audit records since the store was made.");

@@ -6,10 +6,10 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http::{HeaderValue, Method, header};
-use utoipa::openapi::path::{HeaderBuilder, Operation, ParameterBuilder, ParameterIn, PathItem};
+use utoipa::openapi::header::HeaderBuilder;
+use utoipa::openapi::path::{Operation, ParameterBuilder, ParameterIn, PathItem};
 use utoipa::openapi::response::ResponseBuilder;
 use utoipa::openapi::schema::{Object, Type};
-use utoipa::openapi::security::{HttpAuthScheme, SecurityScheme};
 use utoipa::openapi::{ContentBuilder, Info, OpenApi, Ref, RefOr, Required, Schema};
 use wardkeep_api::problem::MEDIA_TYPE;
 
@@ -50,13 +50,14 @@ pub fn complete(document: &mut OpenApi) {
 fn add_common(operation: &mut Operation, subject: bool) {
     let text = || Object::builder().schema_type(Type::String).build();
     let parameter = |name: &str, about: &str| {
-        ParameterBuilder::new()
+        let built = ParameterBuilder::new()
             .name(name)
             .parameter_in(ParameterIn::Header)
             .required(Required::False)
             .description(Some(about))
             .schema(Some(Schema::Object(text())))
-            .build()
+            .build();
+        RefOr::T(built)
     };
     let parameters = operation.parameters.get_or_insert_default();
     parameters.push(parameter("X-Request-Id", "Names the request in logs, answers and the audit log."));
@@ -64,7 +65,7 @@ fn add_common(operation: &mut Operation, subject: bool) {
         parameters.push(parameter("Wardkeep-Subject", "For whom the caller acts: `Type::\"id\"`. Data verbs only."));
     }
     let problem = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
-    let header = HeaderBuilder::new().schema(Schema::Object(text())).build();
+    let header = HeaderBuilder::new().schema(Some(Schema::Object(text()))).build();
     let other = ResponseBuilder::new()
         .description("A problem (RFC 9457)")
         .content(MEDIA_TYPE, problem)

@@ -86,7 +86,8 @@ pub fn cursor(name: &str) -> String {
 
 /// One page of a list that is at hand whole, starting after the item of a name.
 pub fn by_name<T>(all: Vec<T>, limit: usize, after: Option<String>, name: impl Fn(&T) -> &String) -> Page<T> {
-    let skipped = after.map_or(0, |after| all.iter().position(|item| *name(item) == after).map_or(all.len(), |at| at + 1));
+    let skipped =
+        after.map_or(0, |after| all.iter().position(|item| *name(item) == after).map_or(all.len(), |at| at + 1));
     let more = all.len().saturating_sub(skipped) > limit;
     let items: Vec<T> = all.into_iter().skip(skipped).take(limit).collect();
     let next = items.last().filter(|_| more).map(|last| cursor(name(last)));

@@ -132,9 +132,7 @@ async fn keys_of_other_usages_work_through_their_own_verbs_only() {
     house.key("r/sign", "ed25519", "sign").await;
     house.key("r/seal", "aes-256-gcm", "encrypt").await;
     let signed = house.post(&house.ana, "/v1/sign", json!({"key": "r/sign", "message": "aGk="})).await;
-    let check = |message: &str| {
-        json!({"key": "r/sign", "version": 1, "message": message, "signature": signed.body["signature"]})
-    };
+    let check = |message: &str| json!({"key": "r/sign", "version": 1, "message": message, "signature": signed.body["signature"]});
     assert_eq!(house.post(&house.ana, "/v1/verify", check("aGk=")).await.body["valid"], true);
     assert_eq!(house.post(&house.ana, "/v1/verify", check("aGo=")).await.body["valid"], false);
     let sealed = house.post(&house.ana, "/v1/encrypt", json!({"key": "r/seal", "plaintext": "aGk="})).await;
@@ -186,7 +184,8 @@ async fn generating_once_gives_one_data_key() {
     let rows = house.store.read(wardkeep_store::Table::Idempotency, &first_idempotency_row(&house)).unwrap().unwrap();
     let secret = first.body["plaintext"].as_str().unwrap();
     assert!(!String::from_utf8_lossy(&rows.value).contains(secret), "a plaintext is never stored");
-    let refused = [("/v1/data-keys/unwrap", json!({"wrapped": first.body["wrapped"]})), ("/v1/random", json!({"length": 1}))];
+    let refused =
+        [("/v1/data-keys/unwrap", json!({"wrapped": first.body["wrapped"]})), ("/v1/random", json!({"length": 1}))];
     for (path, body) in refused {
         let said = house.ask_with(&house.ana, Method::POST, path, body, &[("idempotency-key", "x")]).await;
         assert_eq!(said.said(), (400, "idempotency-not-supported"), "{path}");
@@ -208,7 +207,9 @@ async fn the_subject_header_cannot_make_anybody_stronger() {
     let said = house.ask_with(&eve, Method::POST, "/v1/data-keys", json!({"key": "r/k"}), &as_ana).await;
     assert_eq!(said.status, 403, "an administrator is nobody's subject");
     let as_eve = [("wardkeep-subject", "User::\"eve\"")];
-    for (method, path) in [(Method::GET, "/v1/control-set"), (Method::GET, "/v1/roles"), (Method::GET, "/v1/audit/head")] {
+    for (method, path) in
+        [(Method::GET, "/v1/control-set"), (Method::GET, "/v1/roles"), (Method::GET, "/v1/audit/head")]
+    {
         let said = house.ask_with(&house.ana, method, path, Value::Null, &as_eve).await;
         assert_eq!(said.said(), (400, "subject-on-control-verb"), "{path}");
     }
@@ -288,7 +289,10 @@ async fn one_identitys_rate_is_told_and_kept() {
     (config.rate_limit.requests_per_second, config.rate_limit.burst) = (Some(1), 2);
     let house = House::with(config, BundleSource::starter()).await;
     let first = house.get(&house.ana, "/v1/whoami").await;
-    assert_eq!((first.headers["ratelimit-limit"].as_bytes(), first.headers["ratelimit-remaining"].as_bytes()), (&b"2"[..], &b"1"[..]));
+    assert_eq!(
+        (first.headers["ratelimit-limit"].as_bytes(), first.headers["ratelimit-remaining"].as_bytes()),
+        (&b"2"[..], &b"1"[..])
+    );
     house.get(&house.ana, "/v1/whoami").await;
     let third = house.get(&house.ana, "/v1/whoami").await;
     assert_eq!(third.said(), (429, "rate-limited"));

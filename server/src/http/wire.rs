@@ -62,7 +62,10 @@ fn attribute(wire: AttributeValue, depth: usize) -> Result<Value, Fault> {
             Value::Set(items.into_iter().map(|item| attribute(item, inner)).collect::<Result<_, _>>()?)
         }
         AttributeValue::Record(fields) => Value::Record(
-            fields.into_iter().map(|(name, value)| Ok((name, attribute(value, inner)?))).collect::<Result<_, Fault>>()?,
+            fields
+                .into_iter()
+                .map(|(name, value)| Ok((name, attribute(value, inner)?)))
+                .collect::<Result<_, Fault>>()?,
         ),
         AttributeValue::Extension { function, argument } => Value::Extension { function, argument },
     })
@@ -128,7 +131,8 @@ mod tests {
 
     #[test]
     fn integers_arrive_whole_and_absence_stays_absence() {
-        let made = parsed(r#"{"a":"b","resource":{"type":"Note","id":"1","attributes":{"n":9007199254740993}}}"#).unwrap();
+        let made =
+            parsed(r#"{"a":"b","resource":{"type":"Note","id":"1","attributes":{"n":9007199254740993}}}"#).unwrap();
         let resource = made.resource().unwrap();
         assert_eq!(resource.attributes.as_ref().unwrap()["n"], Value::Long(9_007_199_254_740_993));
         assert_eq!(resource.parents, None);
@@ -146,7 +150,8 @@ mod tests {
 
     #[test]
     fn attributes_survive_the_way_there_and_back() {
-        let text = r#"{"a":[1,{"__entity":{"id":"x","type":"T"}}],"b":{"c":{"__extn":{"fn":"ip","arg":"::1"}}},"d":false}"#;
+        let text =
+            r#"{"a":[1,{"__entity":{"id":"x","type":"T"}}],"b":{"c":{"__extn":{"fn":"ip","arg":"::1"}}},"d":false}"#;
         let wire: BTreeMap<String, AttributeValue> = serde_json::from_str(text).unwrap();
         assert_eq!(attribute_values(&attributes(wire.clone()).unwrap()), wire);
     }

@@ -16,11 +16,7 @@ use crate::state::App;
 /// Signs a message or its digest under a key of usage `sign`.
 #[utoipa::path(post, path = "/v1/sign", tag = "cryptography", request_body = Sign,
     responses((status = 200, body = Signature)))]
-pub async fn sign(
-    State(app): State<Arc<App>>,
-    asker: Asker,
-    Body(body): Body<Sign>,
-) -> Result<Json<Signature>, Fault> {
+pub async fn sign(State(app): State<Arc<App>>, asker: Asker, Body(body): Body<Sign>) -> Result<Json<Signature>, Fault> {
     let Sign { key, message, digest } = body;
     let key = KeyId::parse(&key)?;
     let asked = kms::Sign { key: key.clone(), input: super::input(message, digest)? };

@@ -55,7 +55,8 @@ fn parse(wire: GenerateDataKey) -> Result<kms::GenerateDataKey, Fault> {
 /// Decides and generates.
 pub(super) async fn generate(app: &App, asker: &Asker, asked: kms::GenerateDataKey) -> Result<Made, Fault> {
     let recipient = asked.recipient.as_ref().map(kms::RecipientKey::fingerprint);
-    let used = Use { key: &asked.key, context: Some(&asked.context), recipient: recipient.as_ref(), compromised: false };
+    let used =
+        Use { key: &asked.key, context: Some(&asked.context), recipient: recipient.as_ref(), compromised: false };
     let permit = asker.permit_use::<action::GenerateDataKey>(used).await?;
     let key = asked.key.clone();
     Ok(Made { key, made: app.kms.generate_data_key(permit, asked).await? })

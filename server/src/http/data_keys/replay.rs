@@ -33,8 +33,8 @@ pub(super) async fn once(
     if let Some(found) = kept(&*app.store, &idempotency, app.clock.now())? {
         return again(app, asker, asked, found, shows).await;
     }
-    let (key, context, recipient) = (asked.key.clone(), asked.context.clone(), asked.recipient.clone());
-    let plaintext = asked.plaintext;
+    let (key, context, plaintext) = (asked.key.clone(), asked.context.clone(), asked.plaintext);
+    let recipient = asked.recipient.as_ref().map(|key| RecipientKey::from_spki_der(key.spki_der())).transpose()?;
     let made = generate(app, asker, asked).await?;
     let mine = Kept { version: made.made.version, wrapped: made.made.wrapped.clone() };
     let first = keep(&*app.store, &idempotency, mine.clone(), app.clock.now()).await?;

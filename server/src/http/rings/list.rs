@@ -27,9 +27,8 @@ pub async fn list_rings(
     let list = ListRings { after, limit: page.limit()? };
 
     let event = asker.list_event(ActionName::DescribeRing, "rings")?;
-    let mut may_see = |ring: &RingInfo| {
-        asker.glance::<DescribeRing>(Resource::Ring { name: &ring.name, labels: Some(&ring.labels) })
-    };
+    let mut may_see =
+        |ring: &RingInfo| asker.glance::<DescribeRing>(Resource::Ring { name: &ring.name, labels: Some(&ring.labels) });
     let found = app.kms.list_rings(&list, &mut may_see, event).await?;
     let next = found.next.as_deref().map(cursor);
     Ok(Json(Page { items: found.items.iter().map(super::ring).collect(), next }))
