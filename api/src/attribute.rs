@@ -156,7 +156,7 @@ fn escaped(mut fields: BTreeMap<String, AttributeValue>) -> Result<AttributeValu
     for (escape, first, second) in [(ENTITY, "type", "id"), (EXTENSION, "fn", "arg")] {
         let Some(inner) = fields.remove(escape) else { continue };
         let [first, second] = two_texts(inner, first, second).filter(|_| fields.is_empty()).ok_or(
-            "an escape stands alone in its object: {\"__entity\": {\"type\", \"id\"}} or {\"__extn\": {\"fn\", \"arg\"}}",
+            "an escape stands alone in its object: {\"__entity\": {\"type\", \"id\"}}, {\"__extn\": {\"fn\", \"arg\"}}",
         )?;
         return Ok(match escape {
             ENTITY => AttributeValue::Entity(EntityRef { kind: first, id: second }),

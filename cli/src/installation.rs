@@ -93,10 +93,7 @@ pub(crate) fn ground(config: &Config, store: Arc<dyn Store>, machine: &Machine) 
         clock: machine.clock.clone(),
         entropy: machine.entropy.clone(),
         kinds: config.identity.kinds.clone(),
-        authority: AuthoritySettings {
-            trust_domain: config.identity.trust_domain.clone(),
-            ca: config.ca.clone(),
-        },
+        authority: AuthoritySettings { trust_domain: config.identity.trust_domain.clone(), ca: config.ca.clone() },
     }
 }
 

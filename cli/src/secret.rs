@@ -58,7 +58,8 @@ impl Source {
             Self::Stdin => bounded(std::io::stdin().lock(), "standard input"),
             Self::File(path) => {
                 let from = format!("`{}`", path.display());
-                let file = std::fs::File::open(path).map_err(|error| SecretError::Read { from: from.clone(), error })?;
+                let file =
+                    std::fs::File::open(path).map_err(|error| SecretError::Read { from: from.clone(), error })?;
                 bounded(file, &from)
             }
         }

@@ -51,6 +51,7 @@ pub(crate) struct Sender<'a> {
     pub(crate) address: &'a Address,
     pub(crate) subject: Option<&'a EntityUid>,
     pub(crate) idempotency_key: Option<&'a str>,
+    pub(crate) request: Option<&'a RequestId>,
     pub(crate) entropy: &'a dyn Entropy,
     pub(crate) limit: Duration,
 }
@@ -111,7 +112,7 @@ impl Sender<'_> {
     /// Sends the call, again where that is safe, until an answer comes or the deadline passes.
     pub(crate) async fn send(&self, call: &Call) -> Result<Answer, CallError> {
         let deadline = Instant::now() + self.limit;
-        let request = request_id(self.entropy)?;
+        let request = self.request.cloned().map_or_else(|| request_id(self.entropy), Ok)?;
         let headers = self.headers(call, &request)?;
         let safety = if headers.contains_key(IDEMPOTENCY_KEY) { Safety::Repeatable } else { call.safety };
         let mut tries = 0;

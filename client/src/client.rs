@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 use wardkeep_api::whoami::WhoAmI;
-use wardkeep_model::{Clock, EntityUid, Entropy};
+use wardkeep_model::{Clock, EntityUid, Entropy, RequestId};
 
 use crate::cache::{Cache, Holder};
 use crate::call::{Answer, Call, Sender};
@@ -22,6 +22,7 @@ pub struct Client {
     shared: Arc<Shared>,
     subject: Option<EntityUid>,
     idempotency_key: Option<Arc<str>>,
+    request: Option<RequestId>,
     limit: Duration,
 }
 
@@ -57,7 +58,7 @@ impl Client {
         let shared = Arc::new(Shared { link: Link::new(settings)?, cache, clock, entropy });
         // The keeper ends with the last clone: it holds the client only while it looks at it.
         tokio::spawn(renew::keep(Arc::downgrade(&shared)));
-        Ok(Self { shared, subject: None, idempotency_key: None, limit })
+        Ok(Self { shared, subject: None, idempotency_key: None, request: None, limit })
     }
 
     /// A view whose calls are made for somebody else. The server decides whether this client may (`actFor`), and
@@ -72,6 +73,13 @@ impl Client {
     #[must_use]
     pub fn with_idempotency_key(&self, key: &str) -> Self {
         Self { idempotency_key: Some(key.into()), ..self.clone() }
+    }
+
+    /// A view whose calls go under this request id instead of fresh ones, so that one name leads from the caller's
+    /// own log to the server's and to the audit records. For *one* call: ids are only of use while they are unique.
+    #[must_use]
+    pub fn with_request_id(&self, request: RequestId) -> Self {
+        Self { request: Some(request), ..self.clone() }
     }
 
     /// A view whose calls end after `limit`, retries included.
@@ -145,6 +153,7 @@ impl Client {
             address: self.address(),
             subject: self.subject.as_ref(),
             idempotency_key: self.idempotency_key.as_deref(),
+            request: self.request.as_ref(),
             entropy: self.shared.entropy.as_ref(),
             limit: self.limit,
         };
@@ -170,13 +179,13 @@ impl Shared {
     /// A client of its own over the same parts, for the keeper.
     pub(crate) fn client(self: &Arc<Self>) -> Client {
         let limit = self.link.settings().timeouts.request;
-        Client { shared: self.clone(), subject: None, idempotency_key: None, limit }
+        Client { shared: self.clone(), subject: None, idempotency_key: None, request: None, limit }
     }
 }
 
 impl std::fmt::Debug for Client {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { shared: _, subject, idempotency_key: _, limit: _ } = self;
+        let Self { shared: _, subject, idempotency_key: _, request: _, limit: _ } = self;
         f.debug_struct("Client").field("address", self.address()).field("subject", subject).finish_non_exhaustive()
     }
 }

@@ -129,10 +129,10 @@ pub enum KmsError {
     #[error("others keep changing it: try again")]
     Contended,
     /// The store takes no changes: its disk is full.
-    #[error("the store is full and takes no changes")]
+    #[error("the server's disk is full, so no changes are taken: free space on it, changes resume by themselves")]
     StoreFull,
     /// The audit reserve is spent: nothing can be recorded, so nothing is done.
-    #[error("the audit log is full: nothing is done that cannot be recorded")]
+    #[error("the server's disk is full and its audit reserve is spent: free space on it, work resumes by itself")]
     AuditFull,
     /// The audit head could not be written for too long.
     #[error("the audit head could not be written: changes wait until it can")]

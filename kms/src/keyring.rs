@@ -22,10 +22,13 @@ const ORIGIN: &str = "wardkeep";
 /// A key as its row tells it.
 #[derive(Debug, Clone)]
 pub(crate) struct KeyBody {
+    /// What it is made of.
     pub(crate) spec: KeySpec,
+    /// The one thing it is for.
     pub(crate) usage: KeyUsage,
     pub(crate) labels: Arc<BTreeMap<String, String>>,
     pub(crate) created: Timestamp,
+    /// Rotation period in days.
     pub(crate) rotation_days: Option<u32>,
     /// When it is to be destroyed.
     pub(crate) deletion: Option<Timestamp>,
@@ -37,9 +40,12 @@ pub(crate) struct KeyBody {
 /// A version as its key's row tells it.
 #[derive(Debug, Clone)]
 pub(crate) struct VersionBody {
+    /// Counted from 1.
     pub(crate) number: KeyVersion,
+    /// Its state; a scheduled deletion is not one.
     pub(crate) state: KeyState,
     pub(crate) created: Timestamp,
+    /// When it last became active.
     pub(crate) activated: Option<Timestamp>,
     pub(crate) deactivated: Option<Timestamp>,
     pub(crate) compromised: Option<Timestamp>,
@@ -60,15 +66,19 @@ pub(crate) struct RingBody {
 /// A change that was asked for under an idempotency key: its answer is the row of that sequence.
 #[derive(Debug, Clone)]
 pub(crate) struct Replay {
+    /// Digest of actor, subject, route and the caller's idempotency key.
     pub(crate) id: [u8; 32],
+    /// Digest of the request's body.
     pub(crate) body: [u8; 32],
     pub(crate) at: Timestamp,
+    /// The row that answers.
     pub(crate) sequence: u64,
 }
 
 /// A key at one revision.
 #[derive(Debug)]
 pub(crate) struct Key {
+    /// What policies may know of it; ready, so that a decision copies no text.
     pub(crate) facts: KeyFacts,
     pub(crate) body: KeyBody,
     /// What outlives revisions, one a version, in the order of `body.versions`.
@@ -87,6 +97,7 @@ pub(crate) struct Slot {
 /// A ring at one revision.
 #[derive(Debug)]
 pub(crate) struct Ring {
+    /// Sequence of the row it was read from.
     pub(crate) revision: u64,
     pub(crate) body: RingBody,
     /// Held shared while a key is made in the ring, alone while the ring is deleted: otherwise a key could
@@ -249,6 +260,7 @@ impl Keyring {
         Ok(())
     }
 
+    /// The slots of a key's versions: those it had, and new ones for versions it had not.
     fn slots_for(&self, former: Option<&Key>, body: &KeyBody) -> Vec<Arc<Slot>> {
         let slot = |version: &VersionBody| {
             former.and_then(|former| former.slot(version.number)).cloned().unwrap_or_else(|| {
@@ -260,6 +272,7 @@ impl Keyring {
     }
 }
 
+/// What policies may know about a key at a revision.
 fn facts(id: &KeyId, revision: u64, body: &KeyBody) -> KeyFacts {
     KeyFacts {
         id: id.clone(),

@@ -58,6 +58,7 @@ impl RecipientKey {
         Self::from_parts(n, e)
     }
 
+    /// Checks the numbers and builds the one encoding they have.
     fn from_parts(modulus: &[u8], exponent: &[u8]) -> Result<Self, RecipientError> {
         let (modulus, exponent) = (without_zeros(modulus), without_zeros(exponent));
         let top_bits = modulus.first().map_or(0, |top| 8 - top.leading_zeros() as usize);
@@ -114,11 +115,13 @@ impl std::fmt::Debug for RecipientKey {
     }
 }
 
+/// A number without its leading zeros.
 fn without_zeros(number: &[u8]) -> &[u8] {
     let zeros = number.iter().take_while(|byte| **byte == 0).count();
     number.get(zeros..).unwrap_or_default()
 }
 
+/// DER SubjectPublicKeyInfo (RFC 5280, section 4.1) around an `RSAPublicKey` (RFC 8017, appendix A.1.1).
 fn encode_spki(modulus: &[u8], exponent: &[u8]) -> Vec<u8> {
     let mut numbers = Vec::with_capacity(modulus.len() + 24);
     encode_unsigned(&mut numbers, modulus);
@@ -132,11 +135,13 @@ fn encode_spki(modulus: &[u8], exponent: &[u8]) -> Vec<u8> {
     out
 }
 
+/// Appends an INTEGER; a zero goes before a number whose first bit would make it negative.
 fn encode_unsigned(out: &mut Vec<u8>, number: &[u8]) {
     let sign: &[u8] = if number.first().is_some_and(|top| top & 0x80 != 0) { &[0] } else { &[] };
     encode(out, 0x02, &[sign, number]);
 }
 
+/// Appends one value: tag, length, parts. No part here is longer than 64 KiB.
 fn encode(out: &mut Vec<u8>, tag: u8, parts: &[&[u8]]) {
     let len: usize = parts.iter().map(|part| part.len()).sum();
     let [.., high, low] = len.to_be_bytes();

@@ -61,6 +61,7 @@ pub struct WrappedInfo {
 }
 
 impl WrappedKind {
+    /// The byte of the header.
     const fn byte(self) -> u8 {
         match self {
             Self::AesDataKey => 1,
@@ -69,6 +70,7 @@ impl WrappedKind {
         }
     }
 
+    /// The kind of a header's byte.
     const fn from_byte(byte: u8) -> Option<Self> {
         match byte {
             1 => Some(Self::AesDataKey),
@@ -111,6 +113,7 @@ pub(crate) fn parse(wrapped: &[u8]) -> Result<(WrappedInfo, &[u8]), KmsError> {
     split(wrapped).ok_or(KmsError::Malformed)
 }
 
+/// Header and body, if every length is that of its kind.
 fn split(wrapped: &[u8]) -> Option<(WrappedInfo, &[u8])> {
     let (fixed, rest) = wrapped.split_first_chunk::<FIXED>()?;
     let [m0, m1, format, kind, v0, v1, v2, v3, len] = *fixed;
@@ -141,6 +144,7 @@ fn bind(out: &mut Vec<u8>, domain: &[u8], info: &WrappedInfo) {
     }
 }
 
+/// Appends the canonical context with its length.
 fn bind_context(out: &mut Vec<u8>, context: &EncryptionContext) {
     let canonical = context.canonical();
     out.extend_from_slice(&u32::try_from(canonical.len()).unwrap_or(u32::MAX).to_be_bytes());

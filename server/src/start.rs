@@ -174,7 +174,8 @@ impl Server {
         tasks.spawn(accept::serve(ops, http::ops_router(app.clone()), guard, stop.clone()));
         spawn_jobs(&app, keeper, reloader, &stop, &tasks);
         app.ready.set(true);
-        tracing::info!(api = %running.api, ops = %running.ops, "ready");
+        let enrol = running.enrol.map(tracing::field::display);
+        tracing::info!(api = %running.api, enrol, ops = %running.ops, "ready");
         Ok(running)
     }
 }

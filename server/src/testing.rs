@@ -1,6 +1,7 @@
 //! A house for tests: a whole server over a store in memory, asked in process with peers of the test's choosing.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::Router;
 use axum::body::Body;
@@ -8,7 +9,7 @@ use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::BodyExt;
 use serde_json::Value;
 use tower::ServiceExt;
-use wardkeep_model::{CertificateSerial, EntityUid, Identity, RequestId, Timestamp};
+use wardkeep_model::{CertificateSerial, Clock, EntityUid, Identity, RequestId, Timestamp};
 use wardkeep_policy::BundleSource;
 use wardkeep_store::{MemoryStore, Store};
 
@@ -30,6 +31,25 @@ pub(crate) struct House {
     /// The first administrator's peer, enrolled.
     pub(crate) ana: Arc<Peer>,
     running: Option<Running>,
+}
+
+/// A clock that stands at the moment of its making until it is moved.
+pub(crate) struct HandClock(AtomicU64);
+
+impl HandClock {
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::new(Self(AtomicU64::new(SystemClock.now().millis())))
+    }
+
+    pub(crate) fn move_days(&self, days: u64) {
+        self.0.fetch_add(days * 86_400_000, Ordering::Relaxed);
+    }
+}
+
+impl Clock for HandClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(self.0.load(Ordering::Relaxed))
+    }
 }
 
 /// An answer.

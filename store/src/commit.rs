@@ -118,7 +118,7 @@ impl Future for Commit {
 impl Lines {
     /// The lines of a work's events.
     pub(crate) fn of(work: &Work) -> Self {
-        let mut lines = Self { bytes: Vec::with_capacity(512 * work.events.len()), ends: Vec::new() };
+        let mut lines = Self { bytes: Vec::with_capacity(768 * work.events.len()), ends: Vec::new() };
         for event in &work.events {
             write_line(&mut lines.bytes, event);
             lines.ends.push(lines.bytes.len());

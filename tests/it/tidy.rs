@@ -28,7 +28,7 @@ fn forgeries(sources: &[Source]) -> Vec<String> {
         .flat_map(|source| {
             let lines = code(&source.production).chain(code(&source.tests));
             lines
-                .filter(|(_, line)| line.contains("assertion("))
+                .filter(|(_, line)| line.contains("::assertion"))
                 .map(|(at, line)| format!("{}:{at}: {line}", source.path))
         })
         .collect()

@@ -16,6 +16,8 @@ use crate::output::{self, Format};
 const FOLLOW_EVERY: Duration = Duration::from_millis(500);
 /// How long the server may walk its log.
 const VERIFY_LIMIT: Duration = Duration::from_secs(600);
+/// Most records of one page.
+const MAX_PAGE: usize = 500;
 /// What a list of records shows.
 const COLUMNS: [&str; 8] = ["sequence", "time", "actor", "subject", "action", "resource", "decision", "outcome"];
 
@@ -34,9 +36,11 @@ pub(crate) fn run(format: Format, verb: Audit) -> Result<(), CommandError> {
 
 /// Shows what came of a verification; a broken log is an error of the server's.
 fn verdict(format: Format, connection: &crate::args::connection::Connection) -> Result<(), CommandError> {
-    let verdict = with_client(connection, |client| async move {
-        Ok(client.with_deadline(VERIFY_LIMIT).audit().verify().await?)
-    })?;
+    let verdict =
+        with_client(
+            connection,
+            |client| async move { Ok(client.with_deadline(VERIFY_LIMIT).audit().verify().await?) },
+        )?;
     output::show(format, &verdict, &[])?;
     match verdict.status {
         AuditStatus::Verified => Ok(()),
@@ -83,8 +87,11 @@ async fn records(client: &Client, from: u64, limit: usize) -> Result<Vec<AuditRe
     let mut all = Vec::new();
     let mut from = from;
     while all.len() < limit {
-        let size = u32::try_from((limit - all.len()).min(1000)).unwrap_or(1000);
-        let page = client.audit().records(&AuditQuery { from: Some(from), limit: Some(size), ..AuditQuery::default() }).await?;
+        let size = u32::try_from((limit - all.len()).min(MAX_PAGE)).unwrap_or(500);
+        let page = client
+            .audit()
+            .records(&AuditQuery { from: Some(from), limit: Some(size), ..AuditQuery::default() })
+            .await?;
         if page.records.is_empty() {
             break;
         }

@@ -39,8 +39,7 @@ pub(crate) fn run(format: Format, verb: Cert) -> Result<(), CommandError> {
         Cert::Token(args) => token(format, args),
         Cert::Enroll(args) => enroll(format, args),
         Cert::Renew(connection) => {
-            let info =
-                with_client(&connection, |client| async move { Ok(client.renew_certificate().await?) })?;
+            let info = with_client(&connection, |client| async move { Ok(client.renew_certificate().await?) })?;
             Ok(output::show(format, &Shown::from(info), &[])?)
         }
         Cert::Revoke(args) => revoke(format, args),
@@ -52,7 +51,8 @@ pub(crate) fn run(format: Format, verb: Cert) -> Result<(), CommandError> {
 fn token(format: Format, args: CertToken) -> Result<(), CommandError> {
     let CertToken { identity, to, minutes, connection } = args;
     let identity = Identity::parse(&identity)?;
-    let mut issued = with_client(&connection, |client| async move { Ok(client.tokens().issue(&identity, minutes).await?) })?;
+    let mut issued =
+        with_client(&connection, |client| async move { Ok(client.tokens().issue(&identity, minutes).await?) })?;
     if let Some(place) = to {
         whole_file::write(&place, issued.token.expose().as_bytes(), Readers::Owner, false)?;
         // The answer then shows where the token is instead of the token.
@@ -66,8 +66,7 @@ fn enroll(format: Format, args: CertEnroll) -> Result<(), CommandError> {
     let address = Address::parse(&address)?;
     let token = SecretText::new(token.text()?.to_string());
     std::fs::create_dir_all(&dir).map_err(FileError::at("create", &dir))?;
-    let files =
-        EnrolFiles { ca: dir.join("ca.pem"), certificate: dir.join("cert.pem"), key: dir.join("key.pem") };
+    let files = EnrolFiles { ca: dir.join("ca.pem"), certificate: dir.join("cert.pem"), key: dir.join("key.pem") };
     let info = runtime()?.block_on(async { enrol(&address, &token, &files).await })?;
     output::remark(&format!(
         "export WARDKEEP_CA={} WARDKEEP_CERT={} WARDKEEP_KEY={}",

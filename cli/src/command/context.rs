@@ -33,9 +33,9 @@ fn value_of(value: AttributeValue) -> Result<Value, IdError> {
         AttributeValue::String(text) => Value::String(text),
         AttributeValue::Entity(wire::EntityRef { kind, id }) => Value::Entity(EntityUid::new(&kind, &id)?),
         AttributeValue::Set(items) => Value::Set(items.into_iter().map(value_of).collect::<Result<_, _>>()?),
-        AttributeValue::Record(fields) => {
-            Value::Record(fields.into_iter().map(|(name, value)| Ok((name, value_of(value)?))).collect::<Result<_, IdError>>()?)
-        }
+        AttributeValue::Record(fields) => Value::Record(
+            fields.into_iter().map(|(name, value)| Ok((name, value_of(value)?))).collect::<Result<_, IdError>>()?,
+        ),
         AttributeValue::Extension { function, argument } => Value::Extension { function, argument },
     })
 }
@@ -48,7 +48,8 @@ mod tests {
     fn flags_become_a_context_with_its_record() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("attributes.json");
-        std::fs::write(&file, r#"{"kind":"Observation","patient":{"__entity":{"type":"Patient","id":"p"}},"n":7}"#).unwrap();
+        std::fs::write(&file, r#"{"kind":"Observation","patient":{"__entity":{"type":"Patient","id":"p"}},"n":7}"#)
+            .unwrap();
         let args = Context {
             members: vec![("purpose".into(), "x=y".into())],
             resource: Some("Record::\"r\"".into()),

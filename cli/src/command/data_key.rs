@@ -54,7 +54,8 @@ fn generate(args: DataKeyGenerate) -> Result<Shown, CommandError> {
 fn unwrap(args: DataKeyUnwrap) -> Result<Shown, CommandError> {
     let recipient = args.recipient.as_deref().map(recipient).transpose()?;
     let question = opened_data_key(&wrapped(&args.wrapped)?, &context::of(&args.context)?, recipient);
-    let opened = with_client(&args.connection, |client| async move { Ok(client.data_keys().unwrap(&question).await?) })?;
+    let opened =
+        with_client(&args.connection, |client| async move { Ok(client.data_keys().unwrap(&question).await?) })?;
     keep(args.plaintext_file.as_deref(), opened.plaintext)?;
     Ok(Shown { key: opened.key, version: opened.version, wrapped: None, for_recipient: opened.for_recipient })
 }
@@ -80,7 +81,8 @@ fn wrapped(source: &Source) -> Result<Vec<u8>, CommandError> {
 /// An RSA public key in PEM, `BEGIN PUBLIC KEY` (RFC 7468 section 13).
 fn recipient(path: &Path) -> Result<Recipient, CommandError> {
     let text = std::fs::read_to_string(path).map_err(FileError::at("read", path))?;
-    let body = text.split_once("-----BEGIN PUBLIC KEY-----").and_then(|(_, rest)| rest.split_once("-----END PUBLIC KEY-----"));
+    let body =
+        text.split_once("-----BEGIN PUBLIC KEY-----").and_then(|(_, rest)| rest.split_once("-----END PUBLIC KEY-----"));
     let der = body.and_then(|(body, _)| STANDARD.decode(body.split_whitespace().collect::<String>()).ok());
     der.map(|der| Recipient::Spki(der.into())).ok_or_else(|| CommandError::NotAPublicKey { path: path.to_owned() })
 }

@@ -67,9 +67,7 @@ fn configuration(path: &Path, findings: &mut Vec<Finding>) {
             fault("data folder", format!("`{}` is open to others", data.display()), "chmod 700 it")
         }
         Ok(_) => good("data folder", data.display().to_string()),
-        Err(error) => {
-            fault("data folder", format!("`{}`: {error}", data.display()), "run `wardkeep server init`")
-        }
+        Err(error) => fault("data folder", format!("`{}`: {error}", data.display()), "run `wardkeep server init`"),
     });
     findings.push(head(&config));
     if let Some(file) = &config.root_key.file {
@@ -88,15 +86,21 @@ fn head(config: &Config) -> Finding {
     }
     match head.try_exists() {
         Ok(true) => good("audit head", head.display().to_string()),
-        _ => fault("audit head", format!("`{}` is missing", head.display()), "put the file back; without it the server does not start"),
+        _ => fault(
+            "audit head",
+            format!("`{}` is missing", head.display()),
+            "put the file back; without it the server does not start",
+        ),
     }
 }
 
 fn root_key(file: &Path) -> Finding {
     match std::fs::metadata(file) {
-        Ok(found) if open_to_others(&found) => {
-            fault("root key", format!("`{}` is open to others", file.display()), "chmod 600 it, and think of who read it")
-        }
+        Ok(found) if open_to_others(&found) => fault(
+            "root key",
+            format!("`{}` is open to others", file.display()),
+            "chmod 600 it, and think of who read it",
+        ),
         Ok(_) => good("root key", file.display().to_string()),
         Err(error) => {
             fault("root key", format!("`{}`: {error}", file.display()), "put the file back: without it nothing opens")
@@ -118,7 +122,9 @@ fn connection(connection: &Connection, findings: &mut Vec<Finding>) -> Result<()
                 findings.push(certificate(&client));
                 findings.push(server(&client).await);
             }
-            Err(error) => findings.push(fault("certificate", with_causes(&error), "enrol anew: `wardkeep cert enroll`")),
+            Err(error) => {
+                findings.push(fault("certificate", with_causes(&error), "enrol anew: `wardkeep cert enroll`"))
+            }
         }
     });
     Ok(())
@@ -142,9 +148,7 @@ fn certificate(client: &Client) -> Finding {
 async fn server(client: &Client) -> Finding {
     match client.whoami().await {
         Ok(who) => good("server", format!("{} answers {}", client.address(), who.identity)),
-        Err(error) => {
-            fault("server", with_causes(&error), "check address, CA, both clocks, and the server's log")
-        }
+        Err(error) => fault("server", with_causes(&error), "check address, CA, both clocks, and the server's log"),
     }
 }
 

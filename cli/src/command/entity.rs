@@ -16,12 +16,16 @@ pub(crate) fn run(format: Format, verb: Entity) -> Result<(), CommandError> {
     match verb {
         Entity::Put(args) => {
             let entities: Vec<WireEntity> = read(&args.file)?;
-            let done = with_client(&args.connection, |client| async move { Ok(client.entities().put(entities).await?) })?;
+            let done =
+                with_client(&args.connection, |client| async move { Ok(client.entities().put(entities).await?) })?;
             output::show(format, &done, &[])?;
         }
         Entity::Get(args) => {
             let found =
-                with_client(&args.connection, |client| async move { Ok(client.entities().describe(&args.entity).await?) })?;
+                with_client(
+                    &args.connection,
+                    |client| async move { Ok(client.entities().describe(&args.entity).await?) },
+                )?;
             output::show(format, &found, &[])?;
         }
         Entity::List(args) => {
@@ -58,7 +62,10 @@ pub(crate) fn role(format: Format, verb: Role) -> Result<(), CommandError> {
         }
         Role::Revoke(args) => {
             let role = word(&args.role)?;
-            with_client(&args.connection, |client| async move { Ok(client.roles().revoke(role, &args.identity).await?) })?;
+            with_client(
+                &args.connection,
+                |client| async move { Ok(client.roles().revoke(role, &args.identity).await?) },
+            )?;
         }
     }
     Ok(())

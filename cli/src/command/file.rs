@@ -32,9 +32,11 @@ pub(crate) fn encrypt(format: Format, args: Encrypt) -> Result<(), CommandError>
     let context = context::of(&context)?;
     let source = Watched::open(&input, "encrypting")?;
     let target = Target::create(&place, Readers::Anyone, force)?;
-    let done = with_client(&connection, |client| async move {
-        Ok(client.protect_stream(&key, &context, source, target).await?)
-    })?;
+    let done =
+        with_client(
+            &connection,
+            |client| async move { Ok(client.protect_stream(&key, &context, source, target).await?) },
+        )?;
     finish(format, done.output, place, done.bytes)
 }
 
@@ -47,8 +49,7 @@ pub(crate) fn decrypt(format: Format, args: Decrypt) -> Result<(), CommandError>
     };
     let source = Watched::open(&input, "decrypting")?;
     let target = Target::create(&place, Readers::Owner, force)?;
-    let done =
-        with_client(&connection, |client| async move { Ok(client.read_stream(source, target, None).await?) })?;
+    let done = with_client(&connection, |client| async move { Ok(client.read_stream(source, target, None).await?) })?;
     finish(format, done.output, place, done.bytes)
 }
 
@@ -121,7 +122,6 @@ impl Drop for Watched {
         self.bar.finish_and_clear();
     }
 }
-
 
 #[cfg(test)]
 mod tests {

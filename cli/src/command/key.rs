@@ -36,9 +36,12 @@ pub(crate) fn run(format: Format, verb: Key) -> Result<(), CommandError> {
         Key::ScheduleDeletion(args) => with_client(&args.key.connection, |client| async move {
             Ok(client.keys().schedule_deletion(&args.key.key, args.days, None).await?)
         })?,
-        Key::CancelDeletion(args) => with_client(&args.connection, |client| async move {
-            Ok(client.keys().cancel_deletion(&args.key, None).await?)
-        })?,
+        Key::CancelDeletion(args) => {
+            with_client(
+                &args.connection,
+                |client| async move { Ok(client.keys().cancel_deletion(&args.key, None).await?) },
+            )?
+        }
         Key::Destroy(args) => {
             with_client(&args.connection, |client| async move { Ok(client.keys().destroy(&args.key, None).await?) })?
         }

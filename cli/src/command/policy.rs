@@ -25,7 +25,10 @@ pub(crate) fn run(format: Format, verb: Policy) -> Result<(), CommandError> {
         Policy::Show(args) => show(format, args),
         Policy::Activate(args) => {
             let done =
-                with_client(&args.connection, |client| async move { Ok(client.bundles().activate(args.version).await?) })?;
+                with_client(
+                    &args.connection,
+                    |client| async move { Ok(client.bundles().activate(args.version).await?) },
+                )?;
             report(&done.findings);
             Ok(output::show(format, &done, &["version", "active"])?)
         }

@@ -2,8 +2,8 @@
 
 use std::future::Future;
 
-use wardkeep_client::{Client, EntityUid, Paging, Renewal, Settings};
 use wardkeep_client::wire::Page;
+use wardkeep_client::{Client, EntityUid, Paging, Renewal, Settings};
 
 use super::CommandError;
 use crate::args::connection::Connection;
@@ -17,10 +17,7 @@ pub(crate) enum ConnectionError {
 }
 
 /// Opens a client and runs `work` with it to its end.
-pub(crate) fn with_client<T, F>(
-    connection: &Connection,
-    work: impl FnOnce(Client) -> F,
-) -> Result<T, CommandError>
+pub(crate) fn with_client<T, F>(connection: &Connection, work: impl FnOnce(Client) -> F) -> Result<T, CommandError>
 where
     F: Future<Output = Result<T, CommandError>>,
 {

@@ -31,7 +31,8 @@ pub(crate) fn run(format: Format, verb: Ring) -> Result<(), CommandError> {
         }
         Ring::Describe(args) => {
             let name = args.name;
-            let ring = with_client(&args.connection, |client| async move { Ok(client.rings().describe(&name).await?) })?;
+            let ring =
+                with_client(&args.connection, |client| async move { Ok(client.rings().describe(&name).await?) })?;
             output::show(format, &ring, &[])?;
         }
         Ring::Delete(args) => {

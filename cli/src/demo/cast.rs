@@ -80,7 +80,10 @@ impl Cast {
     pub(crate) async fn assemble(ground: &Ground) -> Result<Self, CommandError> {
         let administrator = client(ground, &ground.administrator).await?;
         let staff = [Role::Doctor, Role::Pharmacy, Role::Admin];
-        administrator.entities().put(staff.iter().map(|role| user(role.user(), *role, None)).collect()).await?;
+        let mut entities: Vec<Entity> = staff.iter().map(|role| user(role.user(), *role, None)).collect();
+        entities.push(service("ingest", &[]));
+        entities.push(service("portal", &["applications"]));
+        administrator.entities().put(entities).await?;
         Ok(Self {
             ingest: enrolled(ground, &administrator, "service", "ingest").await?,
             portal: enrolled(ground, &administrator, "service", "portal").await?,
@@ -136,6 +139,16 @@ fn user(name: &str, role: Role, patient: Option<&str>) -> Entity {
         uid: EntityRef { kind: "User".to_owned(), id: name.to_owned() },
         attrs: attrs.into_iter().collect(),
         parents: vec![EntityRef { kind: "Group".to_owned(), id: role.group().to_owned() }],
+        tags: [].into(),
+    }
+}
+
+fn service(name: &str, groups: &[&str]) -> Entity {
+    let group = |id: &&str| EntityRef { kind: "Group".to_owned(), id: (*id).to_owned() };
+    Entity {
+        uid: EntityRef { kind: "Service".to_owned(), id: name.to_owned() },
+        attrs: [].into(),
+        parents: groups.iter().map(group).collect(),
         tags: [].into(),
     }
 }

@@ -32,10 +32,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use wardkeep_client::KeyId;
 use wardkeep_client::wire::audit::AuditStatus;
 use wardkeep_client::wire::key::{CreateKey, KeySpec, KeyUsage};
 use wardkeep_client::wire::ring::CreateRing;
-use wardkeep_client::KeyId;
 use wardkeep_policy::BundleSource;
 
 use self::cast::Cast;
@@ -122,9 +122,11 @@ async fn play(source: &Source, folder: &Path, jobs: usize, talks: bool) -> Resul
     report.denials = denial::explain(&records, &read, &cast).await?;
 
     say("Rotating the key, and wrapping every data key anew.")?;
+    report.key_version = renewal::rotate(&cast, &key).await?;
     let watch = Stopwatch::start();
-    let renewed = renewal::rotate_and_rewrap(&records, &cast, &key, jobs).await?;
-    report.renewed(renewed, watch);
+    let rewrapped = renewal::rewrap_all(&records, &cast, jobs).await?;
+    report.rewrapped(rewrapped, watch);
+    report.reopened = renewal::reopen(&records, &cast).await?;
 
     let verdict = cast.administrator.with_deadline(VERIFY_LIMIT).audit().verify().await?;
     report.audit_verified = verdict.status == AuditStatus::Verified;

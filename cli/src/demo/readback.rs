@@ -96,7 +96,11 @@ impl Read {
 }
 
 /// Has each of the four read every record, all at once; then the portal reads what is left.
-pub(crate) async fn by_everybody(records: &Arc<Records>, cast: &Arc<Cast>, jobs: usize) -> Result<Arc<Read>, CommandError> {
+pub(crate) async fn by_everybody(
+    records: &Arc<Records>,
+    cast: &Arc<Cast>,
+    jobs: usize,
+) -> Result<Arc<Read>, CommandError> {
     let read = Arc::new(Read::new(records.all.len()));
     let total = records.all.len() as u64 * Role::ALL.len() as u64;
     let bar = progress::items(Some(total), "reading as four");
@@ -125,7 +129,12 @@ pub(crate) async fn by_everybody(records: &Arc<Records>, cast: &Arc<Cast>, jobs:
     Ok(read)
 }
 
-async fn by_portal(records: &Arc<Records>, cast: &Arc<Cast>, jobs: usize, read: &Arc<Read>) -> Result<(), CommandError> {
+async fn by_portal(
+    records: &Arc<Records>,
+    cast: &Arc<Cast>,
+    jobs: usize,
+    read: &Arc<Read>,
+) -> Result<(), CommandError> {
     let places = (0..records.all.len()).filter(|place| !read.is_opened(*place)).collect::<Vec<_>>();
     let (places, next) = (Arc::new(places), Arc::new(AtomicUsize::new(0)));
     let bar = progress::items(Some(places.len() as u64), "reading for patients");

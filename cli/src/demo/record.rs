@@ -78,8 +78,7 @@ mod tests {
 
     #[test]
     fn a_context_names_the_resource_and_binds_kind_and_patient() {
-        let mut resource =
-            Resource { raw: b"{}", kind: "Goal".into(), id: "g-1".into(), patient: Some("p-1".into()) };
+        let mut resource = Resource { raw: b"{}", kind: "Goal".into(), id: "g-1".into(), patient: Some("p-1".into()) };
         let bound = context(&resource).unwrap().resource().unwrap().clone();
         assert_eq!(bound.entity.to_string(), "Resource::\"Goal/g-1\"");
         assert_eq!(bound.attributes.unwrap()["patient"], Value::from("p-1"));

@@ -16,26 +16,14 @@ use crate::progress;
 /// How many records are opened again afterwards.
 const SAMPLE: usize = 100;
 
-/// What came of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Renewed {
-    /// The key's newest version.
-    pub(crate) version: u32,
-    /// Data keys wrapped anew.
-    pub(crate) rewrapped: u64,
-    /// Records opened again under the new version, to the same bytes.
-    pub(crate) reopened: u64,
+/// Rotates the key; its newest version.
+pub(crate) async fn rotate(cast: &Cast, key: &KeyId) -> Result<u32, CommandError> {
+    let rotated = cast.admin.keys().rotate(key, None).await?;
+    Ok(rotated.versions.iter().map(|version| version.version).max().unwrap_or_default())
 }
 
-/// Rotates, wraps anew, and opens a sample again.
-pub(crate) async fn rotate_and_rewrap(
-    records: &Arc<Records>,
-    cast: &Arc<Cast>,
-    key: &KeyId,
-    jobs: usize,
-) -> Result<Renewed, CommandError> {
-    let rotated = cast.admin.keys().rotate(key, None).await?;
-    let version = rotated.versions.iter().map(|version| version.version).max().unwrap_or_default();
+/// Wraps every data key anew; how many.
+pub(crate) async fn rewrap_all(records: &Arc<Records>, cast: &Arc<Cast>, jobs: usize) -> Result<u64, CommandError> {
     let (next, done) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicU64::new(0)));
     let bar = progress::items(Some(records.all.len() as u64), "wrapping anew");
     let mut workers = JoinSet::new();
@@ -53,8 +41,7 @@ pub(crate) async fn rotate_and_rewrap(
     }
     join(workers).await?;
     bar.finish_and_clear();
-    let reopened = reopen(records, cast).await?;
-    Ok(Renewed { version, rewrapped: done.load(Ordering::Relaxed), reopened })
+    Ok(done.load(Ordering::Relaxed))
 }
 
 async fn rewrap(admin: &Client, records: &Records, record: &Record) -> Result<(), CommandError> {
@@ -63,8 +50,8 @@ async fn rewrap(admin: &Client, records: &Records, record: &Record) -> Result<()
     Ok(std::fs::write(&path, renewed).map_err(FileError::at("write", path))?)
 }
 
-/// The doctor opens some records again, spread over all of them.
-async fn reopen(records: &Records, cast: &Cast) -> Result<u64, CommandError> {
+/// The doctor opens some records again, spread over all of them; how many opened to the same bytes.
+pub(crate) async fn reopen(records: &Records, cast: &Cast) -> Result<u64, CommandError> {
     let step = (records.all.len() / SAMPLE).max(1);
     let mut reopened = 0;
     for record in records.all.iter().step_by(step) {

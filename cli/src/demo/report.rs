@@ -9,7 +9,6 @@ use super::cast::Role;
 use super::denial::Denial;
 use super::readback::{Read, Tally};
 use super::record::Records;
-use super::renewal::Renewed;
 use crate::command::CommandError;
 use crate::output::{self, Format};
 use crate::system::Stopwatch;
@@ -61,8 +60,10 @@ pub(crate) struct Report {
     portal_allowed: u64,
     portal_denied: u64,
     rewrapped: u64,
-    reopened: u64,
-    key_version: u32,
+    /// Records of a sample that were opened again under the new version.
+    pub(crate) reopened: u64,
+    /// The key's newest version.
+    pub(crate) key_version: u32,
     /// Records in the audit log.
     pub(crate) audit_records: u64,
     /// Seconds that the parts took.
@@ -100,12 +101,10 @@ impl Report {
     }
 
     /// After wrapping anew.
-    pub(crate) fn renewed(&mut self, renewed: Renewed, watch: Stopwatch) {
-        self.rewrapped = renewed.rewrapped;
-        self.reopened = renewed.reopened;
-        self.key_version = renewed.version;
+    pub(crate) fn rewrapped(&mut self, count: u64, watch: Stopwatch) {
+        self.rewrapped = count;
         self.seconds.rewrap = watch.elapsed().as_secs_f64();
-        self.rates.rewrapped = watch.rate(renewed.rewrapped);
+        self.rates.rewrapped = watch.rate(count);
     }
 
     /// Prints it.
@@ -123,7 +122,8 @@ impl Report {
     }
 
     fn by_role(&self) -> serde_json::Value {
-        let row = |reader: &str, allowed: u64, denied: u64| json!({"reader": reader, "allowed": allowed, "denied": denied});
+        let row =
+            |reader: &str, allowed: u64, denied: u64| json!({"reader": reader, "allowed": allowed, "denied": denied});
         json!([
             row("doctor", self.allowed.doctor, self.denied.doctor),
             row("patient", self.allowed.patient, self.denied.patient),
@@ -137,13 +137,22 @@ impl Report {
         let row = |what: &str, value: String| json!({"what": what, "value": value});
         let audit = if self.audit_verified { "verified" } else { "NOT VERIFIED" };
         vec![
-            row("resources", format!("{} of {} patients in {} bundles, {} bytes", self.resources, self.patients, self.bundles, self.bytes)),
+            row(
+                "resources",
+                format!(
+                    "{} of {} patients in {} bundles, {} bytes",
+                    self.resources, self.patients, self.bundles, self.bytes
+                ),
+            ),
             row("equal after reading", format!("{} of {} (SHA-256)", self.equal, self.resources)),
             row("protected", format!("{:.0}/s in {:.1} s", self.rates.protected, self.seconds.protect)),
             row("decided", format!("{:.0}/s in {:.1} s", self.rates.decided, self.seconds.read)),
             row(
                 "wrapped anew",
-                format!("{} under version {}, {:.0}/s in {:.1} s", self.rewrapped, self.key_version, self.rates.rewrapped, self.seconds.rewrap),
+                format!(
+                    "{} under version {}, {:.0}/s in {:.1} s",
+                    self.rewrapped, self.key_version, self.rates.rewrapped, self.seconds.rewrap
+                ),
             ),
             row("opened again", format!("{} of a sample, by the doctor", self.reopened)),
             row("audit log", format!("{audit}, {} records", self.audit_records)),

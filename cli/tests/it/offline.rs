@@ -37,7 +37,8 @@ impl Case {
 
     fn decide(&self, more: &[&str]) -> std::process::Output {
         let file = |name: &str| self.0.path().join(name).display().to_string();
-        let (schema, policies, entities, requests) = (file("s.cedarschema"), file("p.cedar"), file("e.json"), file("r.jsonl"));
+        let (schema, policies, entities, requests) =
+            (file("s.cedarschema"), file("p.cedar"), file("e.json"), file("r.jsonl"));
         let mut args = vec!["policy", "decide", "--schema", &schema, "--policies", &policies, "--entities", &entities];
         args.extend(["--requests", &requests, "--output", "json"]);
         args.extend(more);
@@ -47,10 +48,12 @@ impl Case {
 
 #[test]
 fn every_line_is_answered_in_order() {
-    let case = Case::new(&format!("{}\n\n{}\n{}", request("ana", "{}"), request("kid", "{}"), request("ana", r#"{"n":0}"#)));
+    let case =
+        Case::new(&format!("{}\n\n{}\n{}", request("ana", "{}"), request("kid", "{}"), request("ana", r#"{"n":0}"#)));
     let output = case.decide(&[]);
     assert_eq!(code(&output), 0, "{}", stderr(&output));
-    let lines: Vec<serde_json::Value> = stdout(&output).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let lines: Vec<serde_json::Value> =
+        stdout(&output).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(lines[0], serde_json::json!({"decision":"allow","reasons":["adults"],"errors":[]}));
     assert_eq!(lines[1]["decision"], "deny");
     assert_eq!(lines[2], serde_json::json!({"decision":"deny","reasons":["policy1"],"errors":[]}));
@@ -69,7 +72,13 @@ fn an_erring_forbid_counts_unless_told_otherwise() {
 
 #[test]
 fn a_bad_line_is_named_and_what_came_before_stands() {
-    for bad in ["{", "[]", r#"{"principal":{"type":"User","id":"ana"}}"#, &request("ana", "[]"), &request("ana", r#"{"n":"x"}"#)] {
+    for bad in [
+        "{",
+        "[]",
+        r#"{"principal":{"type":"User","id":"ana"}}"#,
+        &request("ana", "[]"),
+        &request("ana", r#"{"n":"x"}"#),
+    ] {
         let case = Case::new(&format!("{}\n{bad}\n{}", request("ana", "{}"), request("kid", "{}")));
         let output = case.decide(&[]);
         assert_eq!(code(&output), 1, "{bad}");
@@ -99,7 +108,9 @@ fn findings_refuse_only_when_strict() {
 
 #[test]
 fn broken_files_are_local_errors_with_their_place() {
-    for (name, text) in [("s.cedarschema", "entity ;"), ("p.cedar", "permit("), ("e.json", "{"), ("e.json", r#"[{"uid":7}]"#)] {
+    for (name, text) in
+        [("s.cedarschema", "entity ;"), ("p.cedar", "permit("), ("e.json", "{"), ("e.json", r#"[{"uid":7}]"#)]
+    {
         let case = Case::new(&request("ana", "{}"));
         case.write(name, text);
         let output = case.decide(&[]);
@@ -133,8 +144,18 @@ fn exit_codes_tell_whose_fault_it_is() {
     assert!(code(&unset) == 1 && stderr(&unset).contains("WARDKEEP_ADDRESS"), "{}", stderr(&unset));
     let folder = tempfile::tempdir().unwrap();
     let absent = folder.path().join("x.pem").display().to_string();
-    let no_files =
-        run(&["ring", "list", "--address", "https://127.0.0.1:1", "--ca", &absent, "--cert", &absent, "--cert-key", &absent]);
+    let no_files = run(&[
+        "ring",
+        "list",
+        "--address",
+        "https://127.0.0.1:1",
+        "--ca",
+        &absent,
+        "--cert",
+        &absent,
+        "--cert-key",
+        &absent,
+    ]);
     assert!(code(&no_files) == 1 && stderr(&no_files).contains("x.pem"), "{}", stderr(&no_files));
 }
 

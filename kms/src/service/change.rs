@@ -154,6 +154,7 @@ impl Kms {
         self.stepped(permit, id, (Verb::Compromise, version), Asked { precondition, idempotency }).await
     }
 
+    /// A step between states, as a change.
     async fn stepped<A: Action>(
         &self,
         permit: Permit<A>,
@@ -186,6 +187,7 @@ impl Kms {
     }
 }
 
+/// The change itself; what it destroys leaves the cache as well.
 async fn changed_in(
     inner: &Inner,
     event: wardkeep_model::AuditEvent,
@@ -200,6 +202,7 @@ async fn changed_in(
     Ok(KeyInfo::new(&key))
 }
 
+/// Whether a version may be added.
 fn rotatable(key: &Key) -> Result<(), KmsError> {
     has_verb(key, Verb::Rotate)?;
     if key.body.versions.len() >= MAX_VERSIONS {

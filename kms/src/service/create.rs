@@ -62,6 +62,7 @@ impl Kms {
 }
 
 impl Inner {
+    /// The work of the verb: material, state and event in one commit.
     async fn create_key(
         &self,
         event: AuditEvent,
@@ -126,6 +127,7 @@ pub(super) fn material_row(key: &KeyId, version: KeyVersion, made: &Made) -> Cha
     Change::Put { table: Table::Material, id, expected: None, value: made.secret.clone() }
 }
 
+/// What can be refused before anything dear is done.
 fn check_new(new: &NewKey) -> Result<(), KmsError> {
     if !new.spec.allows(new.usage) {
         return Err(KmsError::SpecUsage { spec: new.spec, usage: new.usage });
@@ -134,10 +136,12 @@ fn check_new(new: &NewKey) -> Result<(), KmsError> {
     check_rotation(new.rotation_days)
 }
 
+/// The state the first version starts in.
 const fn initial(new: &NewKey) -> KeyState {
     if new.activate { KeyState::Active } else { KeyState::PreActivation }
 }
 
+/// The row of a key with its first version.
 fn first_body(new: &NewKey, made: &Made, now: Timestamp) -> KeyBody {
     let version = VersionBody {
         number: KeyVersion::FIRST,

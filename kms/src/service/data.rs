@@ -96,6 +96,7 @@ impl Kms {
 }
 
 impl Inner {
+    /// The work of the verb, without permit and record.
     async fn encrypt(self: &Arc<Self>, event: &mut AuditEvent, request: &Encrypt) -> Result<Encrypted, KmsError> {
         let len = request.plaintext.len();
         if len > MAX_PLAINTEXT {
@@ -114,6 +115,7 @@ impl Inner {
         Ok(Encrypted { ciphertext: out, version })
     }
 
+    /// The work of the verb, without permit and record.
     async fn decrypt(
         self: &Arc<Self>,
         event: &mut AuditEvent,

@@ -166,6 +166,7 @@ fn named<A: Action>(permit: &Permit<A>, wrapped: &[u8]) -> Result<WrappedInfo, K
     Ok(info)
 }
 
+/// The form that a key of that spec gives.
 const fn wrapped_kind(spec: KeySpec) -> WrappedKind {
     match spec {
         KeySpec::Rsa3072 | KeySpec::Rsa4096 => WrappedKind::RsaDataKey,
@@ -174,7 +175,12 @@ const fn wrapped_kind(spec: KeySpec) -> WrappedKind {
 }
 
 impl Inner {
-    async fn generate(self: &Arc<Self>, event: &mut AuditEvent, request: GenerateDataKey) -> Result<DataKey, KmsError> {
+    /// The work of the verb, without permit and record.
+    pub(crate) async fn generate(
+        self: &Arc<Self>,
+        event: &mut AuditEvent,
+        request: GenerateDataKey,
+    ) -> Result<DataKey, KmsError> {
         let GenerateDataKey { key, context, recipient, plaintext } = request;
         if plaintext && recipient.is_some() {
             return Err(KmsError::PlaintextBesideRecipient);
@@ -191,6 +197,7 @@ impl Inner {
         Ok(DataKey { wrapped, plaintext, for_recipient, version })
     }
 
+    /// A fresh data key in its wrapped form and in the clear.
     pub(crate) async fn wrap_new(
         self: &Arc<Self>,
         key: &Arc<Key>,
@@ -211,6 +218,7 @@ impl Inner {
         Ok((out, secret))
     }
 
+    /// Appends the wrapped form of a data key that exists.
     fn wrap_with(
         &self,
         material: &Material,
@@ -230,6 +238,7 @@ impl Inner {
         }
     }
 
+    /// The work of the verb, without permit and record.
     async fn unwrap(
         self: &Arc<Self>,
         event: &mut AuditEvent,
@@ -248,6 +257,7 @@ impl Inner {
         Ok(Unwrapped { plaintext, for_recipient, key: info.key, version: info.version })
     }
 
+    /// The work of the verb, without permit and record. The data key never leaves this function.
     async fn rewrap(
         self: &Arc<Self>,
         event: &mut AuditEvent,
@@ -308,6 +318,7 @@ impl Inner {
         slot.uses.take(self.store.as_ref(), || version_row(&key.facts.id, version), version).await
     }
 
+    /// Seals a data key for its recipient; on the worker pool where the modulus is large.
     async fn seal_for(&self, recipient: RecipientKey, secret: SecretKey32) -> Result<Vec<u8>, KmsError> {
         if recipient.bits() <= DEAR_RECIPIENT {
             return recipient.seal(secret.expose());

@@ -124,6 +124,7 @@ impl Kms {
         self.inner.record(event, page).await
     }
 
+    /// One page, before it is recorded.
     async fn key_page(
         &self,
         list: &ListKeys,

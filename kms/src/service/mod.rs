@@ -4,7 +4,7 @@
 //!
 //! ```compile_fail,E0061
 //! async fn destroy(kms: &wardkeep_kms::Kms, id: &wardkeep_model::KeyId) {
-//!     let _ = kms.destroy_key(id, Default::default(), None).await;
+//!     let _ = kms.destroy_key(id, wardkeep_kms::Precondition::default(), None).await;
 //! }
 //! ```
 //!
@@ -110,9 +110,13 @@ pub struct Kms {
 
 /// What the verbs work on.
 pub(crate) struct Inner {
+    /// The truth; memory follows it.
     pub(crate) store: Arc<dyn Store>,
+    /// The wall clock.
     pub(crate) clock: Arc<dyn Clock>,
+    /// Nonces, data keys, AES keys and seeds come from here.
     pub(crate) entropy: Arc<dyn Entropy>,
+    /// Newest states of rings and keys.
     pub(crate) keyring: Keyring,
     /// Parsed material by slot number.
     cache: Cache<u64, Arc<Material>>,
@@ -210,6 +214,7 @@ impl Inner {
         self.rsa.run(job).await
     }
 
+    /// Reads and parses a version's secret, and keeps it in the cache unless it was destroyed meanwhile.
     fn read_material(&self, key: &Key, version: KeyVersion, slot: u64) -> Result<Arc<Material>, KmsError> {
         let id = &key.facts.id;
         let found = self.store.read(Table::Material, &version_row(id, version));

@@ -37,7 +37,9 @@ impl Edit {
 /// What a change is asked for with.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Asked {
+    /// The caller's `If-Match`.
     pub(super) precondition: Precondition,
+    /// The caller's idempotency key.
     pub(super) idempotency: Option<Idempotency>,
 }
 
@@ -163,6 +165,7 @@ pub(super) fn note_binding(event: &mut AuditEvent, context: &EncryptionContext, 
     }
 }
 
+/// Lower-case hexadecimal.
 fn hex(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let digit = |value: u8| DIGITS.get(usize::from(value)).copied().map_or('0', char::from);

@@ -126,6 +126,7 @@ impl Kms {
         self.inner.carry_out(event, work).await
     }
 
+    /// One page, before it is recorded.
     async fn ring_page(
         &self,
         list: &ListRings,
@@ -157,6 +158,7 @@ impl Kms {
 }
 
 impl Inner {
+    /// The work of the verb, run again where another change came first.
     async fn create_ring(
         &self,
         event: AuditEvent,
@@ -194,6 +196,7 @@ impl Inner {
         Err(KmsError::Contended)
     }
 
+    /// The work of the verb, alone in the ring.
     async fn delete_ring(&self, event: AuditEvent, name: RingName, precondition: Precondition) -> Result<(), KmsError> {
         for _ in 0..ATTEMPTS {
             let ring = self.keyring.ring(&name).ok_or(KmsError::RingNotFound)?;

@@ -106,6 +106,7 @@ impl Kms {
 }
 
 impl Inner {
+    /// The work of the verb: the newest version signs, RSA on the worker pool.
     async fn sign(self: &Arc<Self>, event: &mut AuditEvent, request: Sign) -> Result<Signed, KmsError> {
         let key = self.key(&request.key)?;
         let version = newest_for(&key, Verb::Sign)?.number;
@@ -122,6 +123,7 @@ impl Inner {
         Ok(Signed { signature, algorithm: algorithm(spec), version })
     }
 
+    /// The work of the verb, with the public half alone: no secret is read for it.
     fn verify(&self, request: Verify, covers: bool) -> Result<Verified, KmsError> {
         let Verify { key, version, input, signature } = request;
         let key = self.key(&key)?;
@@ -136,6 +138,7 @@ impl Inner {
     }
 }
 
+/// What is to be signed or verified, within its bounds.
 fn checked_input(spec: KeySpec, input: SignatureInput) -> Result<SignInput, KmsError> {
     match input {
         SignatureInput::Message(message) if message.len() > MAX_MESSAGE => {
@@ -147,6 +150,7 @@ fn checked_input(spec: KeySpec, input: SignatureInput) -> Result<SignInput, KmsE
     }
 }
 
+/// The name of the algorithm that a spec signs by.
 const fn algorithm(spec: KeySpec) -> &'static str {
     match spec {
         KeySpec::Rsa3072 | KeySpec::Rsa4096 => "rsa-pss-sha256",

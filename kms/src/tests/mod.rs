@@ -4,6 +4,7 @@ pub(crate) mod fixture;
 
 mod attack;
 mod changes;
+mod faults;
 mod golden;
 mod races;
 mod states;

@@ -77,7 +77,8 @@ impl Asker {
     /// Asks for the right to do `A` to a thing.
     ///
     /// # Errors
-    /// [`Fault::Denied`] once the denial is durable; a question that makes no sense; a denial that could not be recorded.
+    /// [`Fault::Denied`] once the denial is durable; a question that makes no sense; the store's, where the denial could
+    /// not be recorded.
     pub async fn permit<A: Action>(&self, resource: Resource<'_>) -> Result<Permit<A>, Fault> {
         let question = Question { caller: &self.caller, resource, context: None, recipient: None, compromised: false };
         self.permit_for(&question).await

@@ -18,10 +18,14 @@ use super::problem::Fault;
 use crate::state::App;
 
 /// The OpenAPI document of this server.
-#[utoipa::path(get, path = "/v1/openapi.json", tag = "about", responses((status = 200, content_type = "application/json")))]
-pub async fn openapi(State(app): State<Arc<App>>, _: Asker) -> Response {
+#[utoipa::path(get, path = "/v1/openapi.json", tag = "about",
+    responses((status = 200, content_type = "application/json", body = Object)))]
+pub async fn openapi(State(app): State<Arc<App>>, asker: Asker) -> Result<Response, Fault> {
+    if !asker.is_known() {
+        return Err(Fault::UnknownIdentity);
+    }
     let json = HeaderValue::from_static("application/json");
-    ([(header::CONTENT_TYPE, json)], app.openapi.clone()).into_response()
+    Ok(([(header::CONTENT_TYPE, json)], app.openapi.clone()).into_response())
 }
 
 /// What stands in front of the paths.

@@ -449,7 +449,8 @@ impl IntoResponse for Fault {
     fn into_response(self) -> Response {
         let (status, code) = place(&self);
         if status.is_server_error() {
-            tracing::error!(code, error = %self, source = ?std::error::Error::source(&self).map(ToString::to_string), "failed");
+            let source = std::error::Error::source(&self).map(ToString::to_string);
+            tracing::error!(code, error = %self, ?source, "failed");
         }
         let mut response = status.into_response();
         response.extensions_mut().insert(Told(std::sync::Arc::new(self)));

@@ -23,6 +23,8 @@ use crate::telemetry::Metrics;
 
 /// How often the end of the listeners' certificate and of the CRLs is looked at.
 const LOOK: Duration = Duration::from_secs(30);
+/// How long before its end a CRL is warned about.
+const WARN_BEFORE_MILLIS: u64 = 3_600_000;
 
 /// Why the listeners' TLS could not be built.
 #[derive(Debug, thiserror::Error)]
@@ -81,6 +83,16 @@ pub struct Keeper {
 struct State {
     told: Told,
     made: Option<Made>,
+    crl_end: Option<Timestamp>,
+    freshness: Freshness,
+}
+
+/// How the oldest CRL stands; each step is logged once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Freshness {
+    Fresh,
+    Ending,
+    Stale,
 }
 
 /// A listener certificate of the built-in CA.
@@ -117,8 +129,10 @@ impl Keeper {
         revoked: Arc<Revoked>,
         metrics: Arc<Metrics>,
     ) -> Result<Self, KeeperError> {
-        let mut state = State { told: Told { tls: config.tls.clone(), ca: config.ca.clone() }, made: None };
+        let told = Told { tls: config.tls.clone(), ca: config.ca.clone() };
+        let mut state = State { told, made: None, crl_end: None, freshness: Freshness::Fresh };
         let built = build(&mut state, &authority, &clock)?;
+        state.crl_end = built.crl_end;
         let slot = |config| Arc::new(ArcSwap::from_pointee(config));
         announce(&built, &metrics);
         revoked.replace_listed(built.listed);
@@ -151,6 +165,7 @@ impl Keeper {
         match build(&mut state, &self.authority, &self.clock) {
             Ok(built) => {
                 self.authority.retell(state.told.ca.clone());
+                state.crl_end = built.crl_end;
                 drop(state);
                 announce(&built, &self.metrics);
                 // The list first: a connection made between the two steps is checked against the newer one.
@@ -190,12 +205,34 @@ impl Keeper {
                     self.rebuild_or_keep("crl");
                 }
                 () = tokio::time::sleep(LOOK) => {
+                    self.look_at_lists();
                     if self.renewal_due() {
                         self.rebuild_or_keep("listener certificate");
                     }
                 }
             }
         }
+    }
+
+    /// A list that nobody refreshes shuts everyone out: say so while there is time, and when it has happened.
+    fn look_at_lists(&self) -> Freshness {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = self.clock.now();
+        let freshness = match state.crl_end {
+            Some(end) if now >= end => Freshness::Stale,
+            Some(end) if end.millis_since(now) <= WARN_BEFORE_MILLIS => Freshness::Ending,
+            Some(_) | None => Freshness::Fresh,
+        };
+        if freshness != state.freshness {
+            state.freshness = freshness;
+            let end = state.crl_end.unwrap_or_default();
+            match freshness {
+                Freshness::Stale => tracing::error!(next_update = %end, "a CRL is stale: no certificate is accepted"),
+                Freshness::Ending => tracing::warn!(next_update = %end, "a CRL goes stale soon: refresh it"),
+                Freshness::Fresh => tracing::info!(next_update = %end, "CRLs are fresh again"),
+            }
+        }
+        freshness
     }
 
     fn renewal_due(&self) -> bool {
@@ -319,3 +356,6 @@ fn end_of(key: &ListenerKey) -> Timestamp {
     let end = parsed.and_then(Result::ok).map_or(0, |(_, leaf)| leaf.validity().not_after.timestamp());
     Timestamp::from_millis(u64::try_from(end).unwrap_or(0).saturating_mul(1000))
 }
+
+#[cfg(test)]
+mod tests;

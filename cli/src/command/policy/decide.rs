@@ -32,7 +32,9 @@ pub(crate) enum DecideError {
     #[error("validation found {count} faults: correct them, or leave out `--strict`")]
     Strict { count: usize },
     /// A line is no request.
-    #[error("{place}, line {line}: not a request (`{{\"principal\":{{\"type\",\"id\"}},\"action\":{{..}},\"resource\":{{..}},\"context\":{{}}}}`): {error}")]
+    #[error(
+        "{place}, line {line}: not a request (`{{\"principal\":{{\"type\",\"id\"}},\"action\":{{..}},\"resource\":{{..}},\"context\":{{}}}}`): {error}"
+    )]
     Line { place: String, line: u64, error: serde_json::Error },
     /// A request cannot be decided.
     #[error("{place}, line {line}: {error}")]
@@ -150,7 +152,8 @@ fn write(out: &mut impl Write, format: Format, answer: &Answer<'_>) -> Result<()
         }
         Format::Yaml => write!(out, "---\n{}", serde_norway::to_string(answer)?)?,
         Format::Table => {
-            let errors: Vec<_> = answer.errors.iter().map(|fault| format!("{}: {}", fault.policy, fault.message)).collect();
+            let errors: Vec<_> =
+                answer.errors.iter().map(|fault| format!("{}: {}", fault.policy, fault.message)).collect();
             writeln!(out, "{:<5}  {}  {}", answer.decision, answer.reasons.join(", "), errors.join("; "))?;
         }
     }

@@ -16,7 +16,8 @@ use crate::http::problem::Fault;
 use crate::state::App;
 
 /// Makes a key ring.
-#[utoipa::path(post, path = "/v1/rings", tag = "rings", request_body = CreateRing, responses((status = 201, body = Ring)))]
+#[utoipa::path(post, path = "/v1/rings", tag = "rings", request_body = CreateRing,
+    responses((status = 201, body = Ring)))]
 pub async fn create_ring(
     State(app): State<Arc<App>>,
     keyed: KeyedAsker,

@@ -2,6 +2,7 @@
 
 mod crash;
 mod disk;
+mod model;
 mod outside;
 mod tamper;
 
