@@ -2,7 +2,7 @@
 //! read command lines, and shells keep them.
 
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::str::FromStr;
 
 use zeroize::Zeroizing;
@@ -71,14 +71,6 @@ impl Source {
         let text = std::str::from_utf8(&bytes).map_err(|_| SecretError::NotText)?.trim_end_matches(['\r', '\n']);
         if text.is_empty() { Err(SecretError::Empty) } else { Ok(Zeroizing::new(text.to_owned())) }
     }
-
-    /// The file, where it is one; for advice in messages.
-    pub(crate) fn path(&self) -> Option<&Path> {
-        match self {
-            Self::Stdin => None,
-            Self::File(path) => Some(path),
-        }
-    }
 }
 
 fn bounded(input: impl Read, from: &str) -> Result<Zeroizing<Vec<u8>>, SecretError> {
@@ -104,7 +96,7 @@ mod tests {
             assert!(!error.to_string().contains("hunter2"));
         }
         assert_eq!("-".parse::<Source>().unwrap(), Source::Stdin);
-        assert_eq!("@a b".parse::<Source>().unwrap().path(), Some(Path::new("a b")));
+        assert_eq!("@a b".parse::<Source>().unwrap(), Source::File("a b".into()));
     }
 
     #[test]

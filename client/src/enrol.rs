@@ -165,8 +165,15 @@ async fn ask(
     let timeouts = Timeouts::default();
     let pool = pool(Connector::new(address, Arc::new(config), timeouts.connect));
     let entropy = &SystemEntropy;
-    let sender =
-        Sender { pool: &pool, address, subject: None, idempotency_key: None, request: None, entropy, limit: timeouts.request };
+    let sender = Sender {
+        pool: &pool,
+        address,
+        subject: None,
+        idempotency_key: None,
+        request: None,
+        entropy,
+        limit: timeouts.request,
+    };
     let token = SecretText::new(token.expose().trim().to_owned());
     let body = Enrol { token, csr_pem: applicant.csr_pem.clone() };
     let answer = sender.send(&Call::once(Method::POST, "/v1/enrol").json_of_about(&body, 4096)?).await?;

@@ -27,6 +27,7 @@ impl Kms {
     }
 }
 
+/// What is due of one key; a destruction goes before a rotation.
 fn due(key: &Key, now: Timestamp) -> Option<Due> {
     let id = || key.facts.id.clone();
     if key.is_destroyed() {

@@ -26,7 +26,9 @@ pub(crate) struct KeyBody {
     pub(crate) spec: KeySpec,
     /// The one thing it is for.
     pub(crate) usage: KeyUsage,
+    /// Tags of its entity.
     pub(crate) labels: Arc<BTreeMap<String, String>>,
+    /// When it was made.
     pub(crate) created: Timestamp,
     /// Rotation period in days.
     pub(crate) rotation_days: Option<u32>,
@@ -34,6 +36,7 @@ pub(crate) struct KeyBody {
     pub(crate) deletion: Option<Timestamp>,
     /// By number, never empty.
     pub(crate) versions: Vec<VersionBody>,
+    /// Requests of the last day that made or changed it.
     pub(crate) replays: Vec<Replay>,
 }
 
@@ -44,11 +47,15 @@ pub(crate) struct VersionBody {
     pub(crate) number: KeyVersion,
     /// Its state; a scheduled deletion is not one.
     pub(crate) state: KeyState,
+    /// When it was made.
     pub(crate) created: Timestamp,
     /// When it last became active.
     pub(crate) activated: Option<Timestamp>,
+    /// When it became deactivated.
     pub(crate) deactivated: Option<Timestamp>,
+    /// When it was marked as compromised.
     pub(crate) compromised: Option<Timestamp>,
+    /// When it was destroyed.
     pub(crate) destroyed: Option<Timestamp>,
     /// SPKI DER.
     pub(crate) public: Option<Arc<[u8]>>,
@@ -57,9 +64,13 @@ pub(crate) struct VersionBody {
 /// A ring as its row tells it.
 #[derive(Debug, Clone)]
 pub(crate) struct RingBody {
+    /// Tags of its entity.
     pub(crate) labels: Arc<BTreeMap<String, String>>,
+    /// When it was made.
     pub(crate) created: Timestamp,
+    /// When it was deleted; its row stays.
     pub(crate) deleted: Option<Timestamp>,
+    /// Requests of the last day that made or changed it.
     pub(crate) replays: Vec<Replay>,
 }
 
@@ -70,6 +81,7 @@ pub(crate) struct Replay {
     pub(crate) id: [u8; 32],
     /// Digest of the request's body.
     pub(crate) body: [u8; 32],
+    /// When it was asked for.
     pub(crate) at: Timestamp,
     /// The row that answers.
     pub(crate) sequence: u64,
@@ -80,6 +92,7 @@ pub(crate) struct Replay {
 pub(crate) struct Key {
     /// What policies may know of it; ready, so that a decision copies no text.
     pub(crate) facts: KeyFacts,
+    /// What its row says.
     pub(crate) body: KeyBody,
     /// What outlives revisions, one a version, in the order of `body.versions`.
     slots: Vec<Arc<Slot>>,
@@ -99,6 +112,7 @@ pub(crate) struct Slot {
 pub(crate) struct Ring {
     /// Sequence of the row it was read from.
     pub(crate) revision: u64,
+    /// What its row says.
     pub(crate) body: RingBody,
     /// Held shared while a key is made in the ring, alone while the ring is deleted: otherwise a key could
     /// come to stand in a ring that is gone. Enough while one process owns the store.

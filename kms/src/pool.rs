@@ -11,6 +11,7 @@ use tokio::sync::oneshot;
 
 use crate::error::KmsError;
 
+/// Work with its answer's way back inside.
 type Job = Box<dyn FnOnce() + Send>;
 
 /// The threads and their queue. They end when the pool is dropped and the queue is empty.
@@ -53,6 +54,7 @@ impl Pool {
     }
 }
 
+/// What a worker does until the pool is gone.
 fn work(jobs: &Mutex<Receiver<Job>>) {
     loop {
         // The lock is held while waiting, not while working: the next idle worker waits for the lock.

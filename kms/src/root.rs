@@ -120,6 +120,8 @@ impl RootKeySource for EnvRootKey {
     }
 }
 
+/// Reads 32 raw bytes, 64 hexadecimal digits, or base64 with padding (RFC 4648, section 4), white space
+/// around the text aside.
 fn parse(text: &[u8]) -> Result<RootKey, RootKeyError> {
     if let Ok(raw) = <[u8; 32]>::try_from(text) {
         return Ok(RootKey::from_bytes(raw));
@@ -137,6 +139,7 @@ fn parse(text: &[u8]) -> Result<RootKey, RootKeyError> {
     }
 }
 
+/// Writes the bytes of an even number of digits; `None` for anything else than digits.
 fn decode_hex(digits: &[u8], out: &mut [u8]) -> Option<usize> {
     let value = |digit: u8| char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok());
     let (pairs, _) = digits.as_chunks::<2>();

@@ -15,6 +15,7 @@ use crate::keyring::{KeyBody, Replay, RingBody, VersionBody};
 /// Version of both rows.
 const FORMAT: u8 = 1;
 
+/// Table `key`. Moments are milliseconds since the Unix epoch, words those of the model crate.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct KeyRow<'a> {
@@ -34,6 +35,7 @@ struct KeyRow<'a> {
     replays: Vec<ReplayRow>,
 }
 
+/// One version inside its key's row.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct VersionRow<'a> {
@@ -53,6 +55,7 @@ struct VersionRow<'a> {
     public: Option<String>,
 }
 
+/// A request that was made under an idempotency key, inside the row it made or changed.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ReplayRow {
@@ -62,6 +65,7 @@ struct ReplayRow {
     sequence: u64,
 }
 
+/// Table `ring`. A deleted ring keeps its row.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RingRow {
@@ -75,6 +79,7 @@ struct RingRow {
     replays: Vec<ReplayRow>,
 }
 
+/// Table `tombstone`: the name is the row's id.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct TombstoneRow {
@@ -125,6 +130,7 @@ pub(crate) fn read_key(bytes: &[u8]) -> Option<KeyBody> {
     })
 }
 
+/// A version, if every word and number in it is known.
 fn read_version(row: VersionRow<'_>) -> Option<VersionBody> {
     let public = match row.public {
         None => None,
@@ -177,6 +183,7 @@ fn read_replay(row: ReplayRow) -> Replay {
     Replay { id: row.id, body: row.body, at: Timestamp::from_millis(row.at), sequence: row.sequence }
 }
 
+/// JSON without white space; field order is that of the struct, so equal rows are equal bytes.
 fn write(row: &impl Serialize) -> Option<Zeroizing<Vec<u8>>> {
     serde_json::to_vec(row).ok().map(Zeroizing::new)
 }

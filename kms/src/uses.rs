@@ -57,12 +57,14 @@ impl Uses {
         Ok(())
     }
 
+    /// Counts one use if the block has room.
     fn take_reserved(&self) -> bool {
         let reserved = self.reserved.load(Ordering::Acquire);
         let next = |used: u64| (used < reserved).then_some(used + 1);
         self.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next).is_ok()
     }
 
+    /// Reserves the next block. Another process may have reserved meanwhile: then this one's begins behind it.
     async fn reserve(&self, store: &dyn Store, row: &str, version: KeyVersion) -> Result<(), KmsError> {
         for _ in 0..ATTEMPTS {
             let found = store.read(Table::Uses, row).map_err(|_| KmsError::StoreUnreadable)?;
@@ -91,12 +93,14 @@ impl Uses {
     }
 }
 
+/// The row for a reserved end.
 fn encode(end: u64) -> Zeroizing<Vec<u8>> {
     let mut row = Zeroizing::new(vec![FORMAT]);
     row.extend_from_slice(&end.to_be_bytes());
     row
 }
 
+/// The reserved end that a row tells.
 fn decode(row: &[u8]) -> Result<u64, KmsError> {
     match row.split_first_chunk::<1>() {
         Some(([FORMAT], end)) => Ok(u64::from_be_bytes(end.try_into().map_err(|_| KmsError::RowUnreadable)?)),

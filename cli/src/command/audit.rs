@@ -19,7 +19,7 @@ const VERIFY_LIMIT: Duration = Duration::from_secs(600);
 /// Most records of one page.
 const MAX_PAGE: usize = 500;
 /// What a list of records shows.
-const COLUMNS: [&str; 8] = ["sequence", "time", "actor", "subject", "action", "resource", "decision", "outcome"];
+const COLUMNS: [&str; 8] = ["sequence", "time", "actor", "action", "resource", "record", "outcome", "why"];
 
 /// Carries out a verb on the audit log.
 pub(crate) fn run(format: Format, verb: Audit) -> Result<(), CommandError> {
@@ -61,16 +61,20 @@ fn broken(verdict: AuditVerdict) -> String {
 fn list(format: Format, args: AuditList) -> Result<(), CommandError> {
     let AuditList { from, list } = args;
     let limit = list.limit.unwrap_or(usize::MAX);
-    let records = with_client(&list.connection, |client| async move { records(&client, from, limit).await })?;
+    let records = with_client(&list.connection, |client| async move {
+        let newest = client.audit().head().await?.records;
+        records(&client, from, newest, limit).await
+    })?;
     show(format, &records)
 }
 
 fn tail(format: Format, args: AuditTail) -> Result<(), CommandError> {
     let AuditTail { lines, follow, connection } = args;
     with_client(&connection, |client| async move {
-        let mut next = client.audit().head().await?.records.saturating_sub(lines) + 1;
+        let mut newest = client.audit().head().await?.records;
+        let mut next = newest.saturating_sub(lines) + 1;
         loop {
-            let found = records(&client, next, usize::MAX).await?;
+            let found = records(&client, next, newest, usize::MAX).await?;
             next += found.len() as u64;
             if !found.is_empty() || !follow {
                 show(format, &found)?;
@@ -79,24 +83,23 @@ fn tail(format: Format, args: AuditTail) -> Result<(), CommandError> {
                 return Ok(());
             }
             tokio::time::sleep(FOLLOW_EVERY).await;
+            newest = client.audit().head().await?.records;
         }
     })
 }
 
-async fn records(client: &Client, from: u64, limit: usize) -> Result<Vec<AuditRecord>, CommandError> {
-    let mut all = Vec::new();
+/// Records `from` to `newest`. Reading is itself recorded, so "until nothing is left" would never end.
+async fn records(client: &Client, from: u64, newest: u64, limit: usize) -> Result<Vec<AuditRecord>, CommandError> {
+    let mut all: Vec<AuditRecord> = Vec::new();
     let mut from = from;
-    while all.len() < limit {
+    while all.len() < limit && from <= newest {
         let size = u32::try_from((limit - all.len()).min(MAX_PAGE)).unwrap_or(500);
-        let page = client
-            .audit()
-            .records(&AuditQuery { from: Some(from), limit: Some(size), ..AuditQuery::default() })
-            .await?;
+        let page = client.audit().records(&AuditQuery { from: Some(from), limit: Some(size) }).await?;
         if page.records.is_empty() {
             break;
         }
         from = page.next;
-        all.extend(page.records);
+        all.extend(page.records.into_iter().filter(|record| record.sequence <= newest));
     }
     all.truncate(limit);
     Ok(all)
@@ -111,10 +114,22 @@ fn show(format: Format, records: &[AuditRecord]) -> Result<(), CommandError> {
     Ok(output::show(format, &rows, &COLUMNS)?)
 }
 
+/// One line for people: entities in Cedar's spelling, and why it went as it went.
 fn row(record: &AuditRecord) -> Value {
-    let mut row = serde_json::from_str(&record.line).unwrap_or_else(|_| Value::Object(serde_json::Map::new()));
-    if let Value::Object(fields) = &mut row {
-        fields.insert("sequence".to_owned(), record.sequence.into());
-    }
-    row
+    let line = serde_json::from_str(&record.line).unwrap_or(Value::Null);
+    let text = |name: &str| line.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let entity = |name: &str| {
+        let part = |part: &str| line.get(name)?.get(part)?.as_str();
+        part("type").zip(part("id")).map_or_else(String::new, |(kind, id)| format!("{kind}::{id:?}"))
+    };
+    let (actor, subject) = (entity("actor"), entity("subject"));
+    let actor = if actor == subject { actor } else { format!("{actor} for {subject}") };
+    let policies = line.get("policies").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let policies: Vec<&str> = policies.iter().filter_map(Value::as_str).collect();
+    let reason = line.get("detail").and_then(|detail| detail.get("reason")).and_then(Value::as_str);
+    let why = reason.into_iter().chain(policies).collect::<Vec<_>>().join(", ");
+    serde_json::json!({
+        "sequence": record.sequence, "time": text("time"), "actor": actor, "action": text("action"),
+        "resource": entity("resource"), "record": entity("record"), "outcome": text("outcome"), "why": why,
+    })
 }

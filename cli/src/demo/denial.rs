@@ -54,7 +54,7 @@ async fn reason(cast: &Cast, request: &str) -> Result<String, CommandError> {
     let audit = cast.administrator.audit();
     let newest = audit.head().await?.records;
     let from = newest.saturating_sub(LOOK_BACK).max(1);
-    let page = audit.records(&AuditQuery { from: Some(from), limit: Some(MAX_PAGE), ..AuditQuery::default() }).await?;
+    let page = audit.records(&AuditQuery { from: Some(from), limit: Some(MAX_PAGE) }).await?;
     let lines = page.records.iter().rev().filter_map(|record| serde_json::from_str::<Value>(&record.line).ok());
     let found = lines.into_iter().find(|line| line.get("request").and_then(Value::as_str) == Some(request));
     Ok(found.map_or_else(|| "not found in the newest audit records".to_owned(), |line| in_words(&line)))

@@ -181,3 +181,30 @@ fn crash_of_a_development_server_is_mended_in_its_folder() {
         client.rings().describe(&RingName::new("never-made").unwrap()).await.unwrap_err();
     });
 }
+
+/// A first start that is cut short leaves nothing that looks like an installation and is none.
+#[test]
+fn crash_of_an_initialisation_is_named_at_the_next_start() {
+    let seed = chance::seed("WARDKEEP_CRASH_SEED");
+    println!("crash: initialisation with WARDKEEP_CRASH_SEED={seed}");
+    let mut chance = Chance::of(seed);
+    let (mut started, mut refused) = (0, 0);
+    for _ in 0..8 {
+        let home = Home::empty();
+        let mut init = Process::spawn(&mut home.init_command(), home.log());
+        std::thread::sleep(Duration::from_millis(chance.below(250) as u64));
+        init.kill();
+        let mut server = Process::spawn(&mut home.command(), home.log());
+        match server.ready() {
+            Ok(_) => started += 1,
+            Err(status) => {
+                refused += 1;
+                let said = server.said();
+                assert_eq!(status.code(), Some(1), "{said}");
+                let named = ["server init", "root key file", "head file"].iter().any(|word| said.contains(word));
+                assert!(named && !said.contains("panicked"), "{said}");
+            }
+        }
+    }
+    println!("crash: initialisation: {started} started, {refused} were refused with a reason");
+}

@@ -91,7 +91,14 @@ fn a_full_disk_refuses_changes_first_then_everything_and_recovers() {
         open_keys(&client).await;
         client.rings().create(&CreateRing { name: "full".to_owned(), labels: BTreeMap::new() }).await.unwrap();
         let (spec, usage) = (KeySpec::Aes256Gcm, KeyUsage::Wrap);
-        let new = CreateKey { key: key().to_string(), spec, usage, labels: BTreeMap::new(), rotation_days: None, activate: true };
+        let new = CreateKey {
+            key: key().to_string(),
+            spec,
+            usage,
+            labels: BTreeMap::new(),
+            rotation_days: None,
+            activate: true,
+        };
         client.keys().create(&new).await.unwrap();
         let context = EncryptionContext::default();
         let made = client.data_keys().generate(&new_data_key(&key(), &context)).await.unwrap();

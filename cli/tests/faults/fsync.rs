@@ -81,14 +81,8 @@ fn a_disk_that_fails_from_some_moment_on_loses_nothing_acknowledged() {
     println!("fsync: WARDKEEP_FSYNC_SEED={seed}");
     let mut chance = Chance::of(seed);
     let runtime = runtime();
-    let (home, mut server, ready, first) = Home::running(&runtime);
+    let (home, mut server, mut ready, first) = Home::running(&runtime);
     let mut load = Load::new(&mut chance);
-    let (mut server, mut ready) = {
-        let client = runtime.block_on(first.client(&ready));
-        runtime.block_on(load.prepare(&home, &client, &ready));
-        server.stop();
-        home.start()
-    };
     for moment in [1, 2, 4, 9, 30, 100] {
         let client = runtime.block_on(first.client(&ready));
         runtime.block_on(load.prepare(&home, &client, &ready));

@@ -60,7 +60,7 @@ fn a_folder_that_was_never_initialised_is_refused() {
     fs::write(home.root_key(), [7; 32]).unwrap();
     use std::os::unix::fs::PermissionsExt as _;
     fs::set_permissions(home.root_key(), fs::Permissions::from_mode(0o644)).unwrap();
-    assert_refused(&home, &[], &["root.key", "0600"]);
+    assert_refused(&home, &[], &["root.key", "chmod 600"]);
     fs::set_permissions(home.root_key(), fs::Permissions::from_mode(0o600)).unwrap();
     assert_refused(&home, &[], &["holds no store", "wardkeep server init"]);
     assert_refused(&home, &["--accept-rollback"], &["holds no store"]);

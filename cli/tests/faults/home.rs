@@ -185,6 +185,9 @@ pub(crate) async fn open_keys(administrator: &Client) {
 pub(crate) fn is_in_doubt(error: &CallError) -> bool {
     matches!(
         error,
-        CallError::Connect { .. } | CallError::Broken { .. } | CallError::Timeout { .. } | CallError::Unavailable { .. }
+        CallError::Connect { .. }
+            | CallError::Broken { .. }
+            | CallError::Timeout { .. }
+            | CallError::Unavailable { .. }
     )
 }

@@ -13,14 +13,25 @@
 //! A kill loses no page that the kernel holds, so that `crash` shows the order of writes and answers; `fsync` shows
 //! that an answer waits for the disk.
 
+#[cfg(test)]
 mod chance;
+#[cfg(test)]
 mod crash;
+#[cfg(test)]
 mod disk;
+#[cfg(test)]
 mod fsync;
+#[cfg(test)]
 mod head;
+#[cfg(test)]
 mod home;
+#[cfg(test)]
 mod ledger;
+#[cfg(test)]
 mod process;
+#[cfg(test)]
 mod recovery;
+#[cfg(test)]
 mod step;
+#[cfg(test)]
 mod steward;

@@ -133,7 +133,11 @@ fn ready_line(line: &str) -> Option<Ready> {
     if word("message")? != "ready" {
         return None;
     }
-    Some(Ready { api: format!("https://{}", word("api")?), enrol: format!("https://{}", word("enrol")?), ops: word("ops")? })
+    Some(Ready {
+        api: format!("https://{}", word("api")?),
+        enrol: format!("https://{}", word("enrol")?),
+        ops: word("ops")?,
+    })
 }
 
 /// `GET` of a probe over plain HTTP: the status, and the body.

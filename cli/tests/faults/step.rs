@@ -103,7 +103,8 @@ impl Step {
             Self::Cancel => false,
             _ => before.destroy_after.is_some(),
         };
-        (&after.key, after.spec, after.usage, &after.created) == (&before.key, before.spec, before.usage, &before.created)
+        (&after.key, after.spec, after.usage, &after.created)
+            == (&before.key, before.spec, before.usage, &before.created)
             && after.revision == before.revision + 1
             && states(after) == expected
             && (&after.labels, after.destroy_after.is_some()) == (labels, dated)

@@ -51,6 +51,8 @@ impl AesKey {
         Ok(key)
     }
 
+    /// Private on purpose: outside this file nobody brings a nonce. On failure nothing of the plaintext stays
+    /// in `out`.
     fn seal_with(&self, nonce: [u8; NONCE], aad: &[u8], plaintext: &[u8], out: &mut Vec<u8>) -> Result<(), KmsError> {
         out.reserve_exact(NONCE + plaintext.len() + AES_TAG);
         out.extend_from_slice(&nonce);

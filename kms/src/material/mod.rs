@@ -3,6 +3,7 @@
 //! One row a key version: a format byte, a kind byte, then the secret (docs/formats.md). Rows are sealed by
 //! the store; here they are bytes that are zeroed on drop.
 
+// One file per kind of key; each knows how to make, parse and use its own.
 pub(crate) mod aes;
 pub(crate) mod ec;
 pub(crate) mod rsa;

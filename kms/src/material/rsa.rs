@@ -29,6 +29,7 @@ pub(crate) struct RsaWrapKey {
 /// An RSA key pair for signatures.
 pub(crate) struct RsaSignKey(KeyPair);
 
+/// The library's size for a spec of ours.
 const fn size(spec: KeySpec) -> Option<KeySize> {
     match spec {
         KeySpec::Rsa3072 => Some(KeySize::Rsa3072),
@@ -103,6 +104,7 @@ impl RsaWrapKey {
         SecretKey32::from_slice(&self.open(label, oaep)?).ok_or(KmsError::CannotOpen)
     }
 
+    /// The private operation. The output buffer has room for the whole modulus; all of it is zeroed on drop.
     fn open(&self, label: &[u8], oaep: &[u8]) -> Result<Zeroizing<Vec<u8>>, KmsError> {
         let mut out = Zeroizing::new(vec![0; self.private.min_output_size()]);
         let len = self
@@ -115,6 +117,7 @@ impl RsaWrapKey {
         Ok(out)
     }
 
+    /// The service's own tag: over what is bound, then the OAEP bytes.
     fn tag(&self, bound: &[u8], oaep: &[u8]) -> hmac::Tag {
         let mut mac = hmac::Context::with_key(&self.authentication);
         mac.update(bound);

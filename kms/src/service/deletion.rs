@@ -90,6 +90,7 @@ impl Kms {
     }
 }
 
+/// The end of a key: states, material and tombstone in one commit.
 fn destroyed(key: &Key, now: Timestamp) -> Result<Edit, KmsError> {
     has_verb(key, Verb::Destroy)?;
     let due = key.body.deletion.ok_or(KmsError::NoDeletionScheduled)?;

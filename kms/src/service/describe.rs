@@ -71,6 +71,7 @@ pub struct Page<T> {
 }
 
 impl KeyInfo {
+    /// The description of a key at its revision.
     pub(super) fn new(key: &Key) -> Self {
         let body = &key.body;
         let versions = body.versions.iter().map(|version| VersionInfo {

@@ -105,6 +105,7 @@ pub struct Idempotency {
 /// The key service. Cheap to clone; all clones are one service.
 #[derive(Clone)]
 pub struct Kms {
+    /// Shared by all clones and by the tasks of changes under way.
     pub(crate) inner: Arc<Inner>,
 }
 

@@ -21,6 +21,7 @@ impl Kms {
         self.inner.record(permit.into_event(), result).await
     }
 
+    /// The draw itself, before it is recorded.
     fn draw(&self, len: usize) -> Result<SecretBytes, KmsError> {
         if !(1..=MAX_RANDOM).contains(&len) {
             return Err(KmsError::RandomLength { max: MAX_RANDOM });

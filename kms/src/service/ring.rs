@@ -46,6 +46,7 @@ pub struct ListRings {
 }
 
 impl RingInfo {
+    /// The description of a ring at its revision.
     pub(super) fn new(name: RingName, ring: &Ring) -> Self {
         let Ring { revision, body, gate: _ } = ring;
         Self { name, labels: Arc::clone(&body.labels), created: body.created, revision: *revision }

@@ -14,8 +14,6 @@ use crate::{AuditRecord, ReadError, RecordedEvent, Row, SignedHead, Status, Tabl
 
 /// Connections kept for the next reader.
 const KEPT: usize = 4;
-/// Rows handed over at a time while scanning: nothing is held open while the visitor works.
-const SCAN_ROWS: usize = 256;
 /// Batches walked at a time while verifying.
 const WALK_BATCHES: u64 = 256;
 
@@ -73,20 +71,24 @@ impl Reader {
         Ok(history)
     }
 
-    /// Rows come in slices, each read whole before it is visited: a slow visitor holds no snapshot open, and
-    /// may use the store. A row that appears behind the place of a slice is not visited.
+    /// One walk over the table, on one snapshot. The visitor may use the store: other reads take another
+    /// connection. An erasure waits until the walk is over.
     pub(crate) fn scan(&self, table: Table, visit: &mut dyn FnMut(Row)) -> Result<(), ReadError> {
-        let mut after = None;
-        loop {
-            let slice = self.with(|connection| newest_slice(connection, table, after))?;
-            for (place, row) in &slice {
-                visit(row.open(&self.vault, place)?);
+        self.with(|connection| {
+            let mut current: Option<(Place, Stored)> = None;
+            rows::visit(connection, Some(table), &mut |place, row| {
+                // Rows come by place and sequence, so that the last of a place is its newest.
+                match current.replace((place, row)) {
+                    Some((before, newest)) if before != place => visit(newest.open(&self.vault, &before)?),
+                    _ => {}
+                }
+                Ok(())
+            })?;
+            if let Some((place, newest)) = current {
+                visit(newest.open(&self.vault, &place)?);
             }
-            match slice.last() {
-                Some((place, _)) if slice.len() == SCAN_ROWS => after = Some(place.tag),
-                _ => return Ok(()),
-            }
-        }
+            Ok(())
+        })
     }
 
     pub(crate) fn audit(&self, from: u64, limit: usize) -> Result<Vec<AuditRecord>, ReadError> {
@@ -153,22 +155,6 @@ impl From<Failure> for VerifyError {
     fn from(failure: Failure) -> Self {
         failure.0
     }
-}
-
-fn newest_slice(
-    connection: &Connection,
-    table: Table,
-    after: Option<[u8; 32]>,
-) -> Result<Vec<(Place, Stored)>, ReadError> {
-    let mut slice = Vec::new();
-    let places = rows::tags_after(connection, table, after, SCAN_ROWS)?;
-    for tag in places {
-        let place = Place { table, tag };
-        if let Some(row) = rows::newest(connection, &place)? {
-            slice.push((place, row));
-        }
-    }
-    Ok(slice)
 }
 
 /// What a walk over the log has seen.

@@ -177,20 +177,6 @@ pub(crate) fn visit(
     Ok(())
 }
 
-/// The tags of a table's ids after a tag, at most so many.
-pub(crate) fn tags_after(
-    connection: &Connection,
-    table: Table,
-    after: Option<[u8; 32]>,
-    limit: usize,
-) -> Result<Vec<[u8; 32]>, rusqlite::Error> {
-    const SQL: &str = "SELECT DISTINCT tag FROM state WHERE kind = ?1 AND tag > ?2 ORDER BY tag LIMIT ?3";
-    let mut statement = connection.prepare_cached(SQL)?;
-    // An empty blob sorts before every tag.
-    let after = after.as_ref().map_or(&[][..], |tag| tag);
-    statement.query_map((table.number(), after, signed(limit as u64)), |row| row.get(0))?.collect()
-}
-
 /// Walks rows that come by place and sequence, checks the chain of every history, and hands over the newest
 /// row of each place.
 pub(crate) struct Newest<F: FnMut(&Place, &Stored, [u8; 32]) -> Result<(), ReadError>> {

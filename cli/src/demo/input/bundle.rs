@@ -38,11 +38,6 @@ impl Bundle {
         Self { name, bytes }
     }
 
-    /// Its name inside its source.
-    pub(crate) fn name(&self) -> &str {
-        &self.name
-    }
-
     /// The bytes of its file.
     #[cfg(test)]
     pub(crate) fn into_bytes(self) -> Vec<u8> {
