@@ -46,7 +46,8 @@ impl Keeper {
         (newest, written): (SignedHead, u64),
         tombstones: Option<Vec<u8>>,
     ) -> Arc<Self> {
-        let pending = (newest.head.commit != written).then(|| clock.now());
+        // Without a path nothing is ever pending: a head that nobody wants cannot be late.
+        let pending = (path.is_some() && newest.head.commit != written).then(|| clock.now());
         let urgent = pending.is_some();
         let inner = Inner { newest, tombstones: tombstones.map(Arc::new), written, pending, urgent, closing: false };
         Arc::new(Self { path, clock, inner: Mutex::new(inner), changed: Condvar::new() })

@@ -61,7 +61,10 @@ fn work(ops: &[Op], events: u8) -> Work {
     Work { changes: ops.iter().map(Op::change).collect(), events }
 }
 
-fn rows_of(store: &dyn Store) -> Vec<(Table, String, Vec<(u64, usize)>)> {
+/// Sequence and length of every row of an id.
+type Shape = Vec<(u64, usize)>;
+
+fn rows_of(store: &dyn Store) -> Vec<(Table, String, Shape)> {
     let mut rows = Vec::new();
     for table in Table::ALL {
         for id in 0..3 {

@@ -222,3 +222,16 @@ fn the_head_is_written_within_about_a_second() {
     std::fs::write(home.head(), b"junk").unwrap();
     assert!(matches!(store.verify(), Err(VerifyError::Head(HeadError::Malformed { .. }))));
 }
+
+#[test]
+fn without_a_head_path_no_head_is_ever_late() {
+    let home = Home { with_head: false, ..Home::new() };
+    for _ in 0..2 {
+        let store = if home.database().exists() { home.open() } else { home.create() };
+        record(&store, testing::event("ana")).unwrap();
+        home.clock.advance(120_000);
+        let id = home.clock.now().millis().to_string();
+        change(&store, vec![put(Table::Ring, &id, None, "1")]).unwrap();
+        assert!(!store.health().head_stale);
+    }
+}
