@@ -125,6 +125,7 @@ fn plain(value: &Value) -> String {
         Value::Object(fields) => {
             fields.iter().map(|(name, field)| format!("{name}={}", plain(field))).collect::<Vec<_>>().join(" ")
         }
+        Value::Array(items) => items.iter().map(plain).collect::<Vec<_>>().join("; "),
         other => other.to_string(),
     };
     if text.chars().any(|c| c.is_control() && c != '\n') {

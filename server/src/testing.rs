@@ -113,11 +113,17 @@ impl House {
     }
 
     pub(crate) async fn with(config: Config, bundle: BundleSource) -> Self {
-        let store: Arc<dyn Store> = Arc::new(MemoryStore::new(Arc::new(SystemClock), Arc::new(SystemEntropy)).unwrap());
+        Self::at(config, bundle, Arc::new(SystemClock)).await
+    }
+
+    pub(crate) async fn at(config: Config, bundle: BundleSource, clock: Arc<dyn Clock>) -> Self {
+        let store: Arc<dyn Store> = Arc::new(MemoryStore::new(clock.clone(), Arc::new(SystemEntropy)).unwrap());
         let administrator = identity("user", "ana");
         let founding = Founding { administrator, bundle, token_life_millis: None };
-        let made = provision::init(&ground(&store, &config), founding).await.unwrap();
-        let running = Server::start(config, store.clone(), crate::start::Surroundings::default()).await.unwrap();
+        let ground = Ground { clock: clock.clone(), ..ground(&store, &config) };
+        let made = provision::init(&ground, founding).await.unwrap();
+        let around = crate::start::Surroundings { clock, ..crate::start::Surroundings::default() };
+        let running = Server::start(config, store.clone(), around).await.unwrap();
         let app = running.app.clone();
         let token = made.token.unwrap();
         let issued = enrol(&app, &token.text).await;

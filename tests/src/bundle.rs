@@ -20,8 +20,7 @@ pub fn tested() -> BundleSource {
 /// A bundle as the body of `POST /v1/bundles`, put in force at once.
 #[must_use]
 pub fn activation(source: &BundleSource) -> Value {
-    let policies: Vec<Value> =
-        source.policies.iter().map(|(name, text)| json!({"name": name, "text": text})).collect();
+    let policies: Vec<Value> = source.policies.iter().map(|(name, text)| json!({"name": name, "text": text})).collect();
     let mut body = json!({
         "manifest": source.manifest, "schema": source.schema, "policies": policies, "activate": true,
     });

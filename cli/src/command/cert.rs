@@ -66,6 +66,7 @@ fn enroll(format: Format, args: CertEnroll) -> Result<(), CommandError> {
     let address = Address::parse(&address)?;
     let token = SecretText::new(token.text()?.to_string());
     std::fs::create_dir_all(&dir).map_err(FileError::at("create", &dir))?;
+    let dir = std::path::absolute(&dir).map_err(FileError::at("name", &dir))?;
     let files = EnrolFiles { ca: dir.join("ca.pem"), certificate: dir.join("cert.pem"), key: dir.join("key.pem") };
     let info = runtime()?.block_on(async { enrol(&address, &token, &files).await })?;
     output::remark(&format!(

@@ -14,6 +14,7 @@ use wardkeep_server::telemetry;
 use super::CommandError;
 use super::remote::runtime;
 use crate::args::local::{self, Recover, ServerInit, ServerVerb};
+use crate::error::FileError;
 use crate::installation::{self, InstallationError, Machine};
 use crate::output::{self, Format};
 use crate::whole_file::{self, Readers};
@@ -151,13 +152,16 @@ fn configuration(args: &ServerInit) -> Result<(Config, PathBuf), CommandError> {
         toml::Value::String(args.trust_domain.clone()),
     );
     let config = Config::from_toml(&text)?;
+    for folder in [path.parent(), data.parent()].into_iter().flatten() {
+        std::fs::create_dir_all(folder).map_err(FileError::at("create", folder))?;
+    }
     whole_file::write(&path, text.as_bytes(), Readers::Anyone, false)?;
     Ok((config, path))
 }
 
 /// A path as a TOML string, absolute, so that the server may start anywhere.
 fn quoted(path: &Path) -> Result<String, CommandError> {
-    let absolute = std::path::absolute(path).map_err(crate::error::FileError::at("name", path))?;
+    let absolute = std::path::absolute(path).map_err(FileError::at("name", path))?;
     Ok(toml::Value::String(absolute.display().to_string()).to_string())
 }
 
@@ -176,7 +180,6 @@ mod tests {
             trust_domain: "clinic.example".to_owned(),
             administrator: "first".to_owned(),
         };
-        std::fs::create_dir(folder.path().join("a \"b\"")).unwrap();
         let (config, path) = configuration(&args).unwrap();
         assert_eq!(config.identity.trust_domain, "clinic.example");
         assert_eq!(Config::load(&path).unwrap().storage.data, folder.path().join("a \"b\"/data"));

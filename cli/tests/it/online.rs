@@ -1,11 +1,11 @@
 //! The binary against a server of its own: `dev`, the nouns that call it, and the demo on its sample.
 
-use std::io::Read as _;
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Output, Stdio};
 use std::time::Duration;
 
-use crate::binary::{code, command, run, stderr, stdout};
+use crate::binary::{code, command, run, run_with, stderr, stdout};
 use serde_json::Value;
 
 /// A running `wardkeep dev`; ended with the test.
@@ -74,6 +74,110 @@ impl Drop for Dev {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// A configured server, told by its log where it listens.
+struct Configured {
+    child: Child,
+    api: String,
+    enrol: String,
+}
+
+impl Configured {
+    fn start(config: &Path) -> Self {
+        let mut child = command()
+            .args(["server", "--config", text(config)])
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut log = BufReader::new(child.stderr.take().unwrap());
+        let mut line = String::new();
+        while log.read_line(&mut line).unwrap() > 0 {
+            if let Ok(Value::Object(fields)) = serde_json::from_str(&line)
+                && fields["message"] == "ready"
+            {
+                let at = |name: &str| format!("https://{}", fields[name].as_str().unwrap());
+                let (api, enrol) = (at("api"), at("enrol"));
+                // Somebody has to read the rest, or the server would wait for its log.
+                std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
+                return Self { child, api, enrol };
+            }
+            line.clear();
+        }
+        let _ = child.kill();
+        let status = child.wait().unwrap();
+        panic!("the server ended before it was ready: {status}");
+    }
+}
+
+impl Drop for Configured {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn an_installation_is_made_served_and_recovered() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = |name: &str| folder.path().join(name);
+    let config = place("wardkeep.toml");
+    let toml = format!(
+        "[storage]\ndata = {:?}\nhead = {:?}\naudit_reserve_bytes = 1048576\n[root_key]\nfile = {:?}\n[listen]\napi = \"127.0.0.1:0\"\n\
+         enrol = \"127.0.0.1:0\"\nops = \"127.0.0.1:0\"\n",
+        place("data"),
+        place("head/head"),
+        place("root.key")
+    );
+    std::fs::write(&config, toml).unwrap();
+    let too_early = run(&["server", "--config", text(&config)]);
+    assert_eq!(code(&too_early), 1, "a server that was never initialised refuses to start");
+
+    let init = ["server", "init", "--config", text(&config), "--output", "json"];
+    let made: Value = serde_json::from_str(&stdout(&run(&init))).unwrap();
+    assert_eq!(code(&run(&init)), 1, "once");
+    let server = Configured::start(&config);
+    let enrol = |server: &Configured, token: &str, dir: &Path| {
+        let args = ["cert", "enroll", "--address", &server.enrol, "--token", "-", "--dir", text(dir)];
+        run_with(&args, token.as_bytes(), &[])
+    };
+    let token = made["token"].as_str().unwrap();
+    let admin = place("admin");
+    assert_eq!(code(&enrol(&server, token, &admin)), 0);
+    assert_ne!(code(&enrol(&server, token, &place("again"))), 0, "a token works once");
+
+    let call = |server: &Configured, dir: &Path, args: &[&str]| {
+        let file = |name: &str| dir.join(name).display().to_string();
+        let (ca, cert, key) = (file("ca.pem"), file("cert.pem"), file("key.pem"));
+        let variables = [
+            ("WARDKEEP_ADDRESS", server.api.as_str()),
+            ("WARDKEEP_CA", &ca),
+            ("WARDKEEP_CERT", &cert),
+            ("WARDKEEP_KEY", &key),
+        ];
+        run_with(args, b"", &variables)
+    };
+    assert_eq!(code(&call(&server, &admin, &["ring", "create", "notes"])), 0);
+    let create = ["key", "create", "notes/k", "--spec", "aes-256-gcm", "--usage", "wrap"];
+    assert_eq!(code(&call(&server, &admin, &create)), 0);
+    let denied = call(&server, &admin, &["data-key", "generate", "notes/k"]);
+    assert_eq!(code(&denied), 3, "who makes keys does not use them: {}", stderr(&denied));
+    let verified = call(&server, &admin, &["audit", "verify", "--output", "json"]);
+    assert!(stdout(&verified).contains("verified"), "{}", stdout(&verified));
+
+    let recover = ["recover", "--config", text(&config), "--administrator", "second", "--output", "json"];
+    let busy = run(&recover);
+    assert_eq!(code(&busy), 1, "not while the server runs");
+    drop(server);
+    let recovered = run(&recover);
+    assert_eq!(code(&recovered), 0, "{}", stderr(&recovered));
+    let made: Value = serde_json::from_str(&stdout(&recovered)).unwrap();
+    let server = Configured::start(&config);
+    let second = place("second");
+    assert_eq!(code(&enrol(&server, made["token"].as_str().unwrap(), &second)), 0);
+    assert_eq!(code(&call(&server, &second, &["role", "list"])), 0);
+    assert_eq!(code(&call(&server, &second, &["cert", "renew"])), 0);
 }
 
 fn text(path: &Path) -> &str {
