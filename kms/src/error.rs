@@ -9,8 +9,9 @@ use wardkeep_store::{CommitError, ReadError};
 use crate::lifecycle::Verb;
 
 /// Why a verb was refused or failed.
+///
+/// Exhaustive on purpose: the server's map to the wire must name every cause.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
 pub enum KmsError {
     /// The permit was decided for another key, ring, context or recipient.
     #[error("the permit was decided for another key, context or recipient: decide on what is asked")]

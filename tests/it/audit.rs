@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
-use wardkeep_store::{HeadError, OpenError};
+use wardkeep_store::OpenError;
+use wardkeep_store::error::HeadError;
 use wardkeep_tests::{Ask, House, Person};
 
 /// Requests with what the log must say about them: decision and outcome.

@@ -274,8 +274,6 @@ fn kms(error: &KmsError) -> StatusCode {
         | KmsError::RowUnreadable
         | KmsError::NoEntropy
         | KmsError::Cryptography => S::INTERNAL_SERVER_ERROR,
-        // The key service's enum may grow: an error that has no place here yet is ours until it gets one.
-        _ => S::INTERNAL_SERVER_ERROR,
     }
 }
 

@@ -130,3 +130,53 @@ fn a_real_full_disk() {
     drop(store);
     drop(home.open());
 }
+
+const FSYNC_CHILD: &str = "WARDKEEP_STORE_TEST_FSYNC";
+
+/// Commits until the disk fails, and says how that went.
+#[test]
+fn the_child_whose_fsync_fails() {
+    let Ok(folder) = std::env::var(FSYNC_CHILD) else { return };
+    let fatal = Arc::new(AtomicU64::new(0));
+    let seen = fatal.clone();
+    let options = Options {
+        folder: folder.into(),
+        head: None,
+        entropy: SeededEntropy::new(u64::from(std::process::id()) << 40),
+        on_fatal: Arc::new(move |_| {
+            seen.fetch_add(1, Ordering::SeqCst);
+        }),
+        ..Home::new().options()
+    };
+    let (store, _) = SqliteStore::open(options).unwrap();
+    let answers: Vec<_> = (0..200).map(|_| record(&store, testing::event("ana"))).collect();
+    let good = answers.iter().take_while(|answer| answer.is_ok()).count();
+    let after = answers.iter().skip(good).all(|answer| *answer == Err(CommitError::Failed));
+    println!("outcome good={good} failed_for_ever={after} fatal={}", fatal.load(Ordering::SeqCst));
+}
+
+/// A real failing fsync under the real engine, where a tracer can inject one.
+#[test]
+fn a_real_failing_fsync() {
+    let mut home = Home::new();
+    home.with_head = false;
+    drop(home.create());
+    let traced = std::process::Command::new("strace")
+        .args(["-f", "-qq", "-o", "/dev/null", "-e", "trace=fsync,fdatasync"])
+        .args(["-e", "inject=fsync,fdatasync:error=EIO:when=20+"])
+        .arg(std::env::current_exe().unwrap())
+        .args(["--exact", "sqlite::tests::disk::the_child_whose_fsync_fails", "--nocapture"])
+        .env(FSYNC_CHILD, home.data())
+        .output();
+    let said = traced.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
+    let Some((_, outcome)) = said.split_once("outcome ") else {
+        println!("SKIPPED a_real_failing_fsync: no tracer here can inject a fault");
+        return;
+    };
+    let good: u64 = outcome.split_once("good=").unwrap().1.split_whitespace().next().unwrap().parse().unwrap();
+    assert!(good > 0 && outcome.contains("failed_for_ever=true fatal=1"), "{outcome}");
+    // What was acknowledged is there; the one that failed may be, as nobody was told either way.
+    let store = home.open();
+    assert!((good..=good + 1).contains(&store.head().head.length));
+    store.verify().unwrap();
+}
