@@ -74,6 +74,11 @@ mod retry;
 #[cfg(test)]
 mod testing;
 
+/// The README's code, compiled as it stands.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;
+
 pub use cache::CacheLimits;
 pub use client::Client;
 pub use credential::{CertificateInfo, CredentialError};
