@@ -81,6 +81,11 @@ pub(crate) fn open(
     machine: &Machine,
     accept_rollback: bool,
 ) -> Result<Arc<dyn Store>, InstallationError> {
+    let folder = &config.storage.data;
+    if !folder.exists() {
+        // Said before the root key is asked for, which is not there yet either.
+        return Err(OpenError::NotInitialised { folder: folder.clone() }.into());
+    }
     let (store, opened) = SqliteStore::open(options(config, machine, accept_rollback)?)?;
     tracing::info!(status = ?opened.status, rollback_accepted = opened.rollback_accepted, "store opened");
     Ok(Arc::new(store))

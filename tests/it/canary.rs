@@ -105,8 +105,17 @@ async fn wrong_places(house: &House, user: &wardkeep_tests::Person) -> Vec<Strin
     const MISPLACED: &str = "canary-misplaced-secret";
     let encoded = base64(MISPLACED.as_bytes());
     let json_kind = "application/json";
-    let asks = vec![
+    // A malformed name is shown to who sent it, and to nobody else: logs and records do not have it.
+    let as_names = [
         Ask::post("/v1/encrypt", json!({"key": MISPLACED, "plaintext": "AA=="})),
+        Ask::post("/v1/rings", json!({"name": MISPLACED.to_uppercase()})),
+        Ask::post("/v1/tokens", json!({"identity": MISPLACED})),
+        Ask::get("/v1/keys/mine/wrap").header("wardkeep-subject", format!("{MISPLACED}!")),
+    ];
+    for ask in as_names {
+        assert_eq!(house.ask(user, ask).await.status, 400);
+    }
+    let asks = [
         Ask::post("/v1/encrypt", json!({"key": "mine/seal", "plaintext": MISPLACED})),
         Ask::post("/v1/encrypt", json!({"key": "mine/seal", "plaintext": {"value": MISPLACED}})),
         Ask::post("/v1/encrypt", json!({"key": "mine/seal", MISPLACED: "AA=="})),
@@ -116,8 +125,6 @@ async fn wrong_places(house: &House, user: &wardkeep_tests::Person) -> Vec<Strin
         ),
         Ask::post("/v1/data-keys/unwrap", json!({"wrapped": encoded})),
         Ask::post("/v1/decrypt", json!({"ciphertext": encoded})),
-        Ask::post("/v1/rings", json!({"name": MISPLACED.to_uppercase()})),
-        Ask::post("/v1/tokens", json!({"identity": MISPLACED})),
         Ask::new(Method::POST, "/v1/encrypt").raw(json_kind, format!("{{\"key\": {MISPLACED}")),
         Ask::new(Method::POST, "/v1/encrypt").raw(json_kind, format!("\"{MISPLACED}\"")),
         Ask::new(Method::POST, "/v1/encrypt").raw("text/plain", MISPLACED),
@@ -125,7 +132,6 @@ async fn wrong_places(house: &House, user: &wardkeep_tests::Person) -> Vec<Strin
         Ask::get(format!("/v1/keys?{MISPLACED}=1")),
         Ask::get("/v1/keys/mine/wrap").header("authorization", format!("Bearer {MISPLACED}")),
         Ask::get("/v1/keys/mine/wrap").header("x-request-id", format!("{MISPLACED} {MISPLACED}")),
-        Ask::get("/v1/keys/mine/wrap").header("wardkeep-subject", format!("{MISPLACED}!")),
         Ask::get("/v1/keys/mine/wrap").header("idempotency-key", MISPLACED),
         Ask::get("/v1/keys/mine/wrap").header("cookie", MISPLACED),
         Ask::new(Method::PATCH, "/v1/keys/mine/wrap").json(&json!({})).header("if-match", MISPLACED),

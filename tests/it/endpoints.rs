@@ -170,7 +170,7 @@ fn judge(route: &Route, cells: &[String; 6]) {
     let [nobody, ghost, eve, others, subject, control] = cells.each_ref().map(String::as_str);
     let denied = |cell: &str| cell.starts_with("403 ") || cell == "200 [403 denied]";
     if route.guard == Guard::Token {
-        assert_eq!((nobody, ghost), ("400 malformed-token", "404 no-such-route"), "{at}");
+        assert_eq!((nobody, ghost), ("400 token-malformed", "404 no-such-route"), "{at}");
         return;
     }
     assert_eq!(nobody, "handshake refused", "{at}");

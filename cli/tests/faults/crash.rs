@@ -192,7 +192,7 @@ fn crash_of_an_initialisation_is_named_at_the_next_start() {
     for _ in 0..8 {
         let home = Home::empty();
         let mut init = Process::spawn(&mut home.init_command(), home.log());
-        std::thread::sleep(Duration::from_millis(chance.below(250) as u64));
+        std::thread::sleep(Duration::from_millis(chance.below(1500) as u64));
         init.kill();
         let mut server = Process::spawn(&mut home.command(), home.log());
         match server.ready() {

@@ -181,7 +181,7 @@ fn another_root_key_is_refused() {
     assert_refused(&home, &[], &["the root key does not open this store"]);
     assert_refused(&home, &["--accept-rollback"], &["the root key does not open this store"]);
     fs::write(home.root_key(), &good[..31]).unwrap();
-    assert_refused(&home, &[], &["root.key"]);
+    assert_refused(&home, &[], &["the root key is malformed"]);
     fs::write(home.root_key(), &good).unwrap();
     drop(home.start());
 }

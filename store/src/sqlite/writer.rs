@@ -22,6 +22,9 @@ use crate::{Change, CommitError, Head, Mode, Receipt, SignedHead, Table};
 const PATIENCE: Duration = Duration::from_secs(1);
 /// Pages in the log that call for a checkpoint.
 const CHECKPOINT_PAGES: u64 = 1000;
+/// The same while the disk is full. The log begins anew in the space it has: left to grow, it and not the records
+/// would eat the reserve, and a denial would cost far more of it than the share that denials are held to.
+const CHECKPOINT_PAGES_FULL: u64 = 32;
 
 /// Why a transaction did not happen.
 #[derive(Debug)]
@@ -273,7 +276,8 @@ impl Writer {
         for (job, result) in jobs.into_iter().zip(done.results) {
             job.answer(result);
         }
-        alive && (self.log_pages < CHECKPOINT_PAGES || self.checkpointed(Checkpoint::Passive))
+        let bound = if self.shared.mode() == Mode::Normal { CHECKPOINT_PAGES } else { CHECKPOINT_PAGES_FULL };
+        alive && (self.log_pages < bound || self.checkpointed(Checkpoint::Passive))
     }
 
     fn checkpointed(&mut self, how: Checkpoint) -> bool {
