@@ -102,6 +102,9 @@ pub(crate) fn ground(config: &Config, store: Arc<dyn Store>, machine: &Machine) 
     }
 }
 
+/// Exit code of a server whose disk failed it (`EX_SOFTWARE` of sysexits).
+const FATAL: i32 = 70;
+
 /// Draws a root key into a file that only its owner may read, unless one stands there.
 pub(crate) fn root_key_file(place: &Path, machine: &Machine) -> Result<(), InstallationError> {
     if place.exists() {
@@ -125,9 +128,10 @@ fn options(config: &Config, machine: &Machine, accept_rollback: bool) -> Result<
         entropy: machine.entropy.clone(),
         reserve_bytes: config.storage.audit_reserve_bytes,
         on_fatal: Arc::new(|reason| {
-            // The same pages must never be written again: nothing is saved by going on.
+            // The same pages must never be written again: nothing is saved by going on. Not `abort`: a core dump
+            // would hold the root key.
             crate::output::remark(&format!("wardkeep: {reason}: the process ends"));
-            std::process::abort();
+            std::process::exit(FATAL);
         }),
     })
 }

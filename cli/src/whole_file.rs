@@ -3,6 +3,7 @@
 //! A decrypted file that was cut off half way would look like a record; and nobody should read a key file
 //! before its mode is set.
 
+use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -36,14 +37,10 @@ impl WholeFile {
                 "it exists already; choose another name or remove it",
             )));
         }
-        let folder = match place.parent() {
-            Some(folder) if !folder.as_os_str().is_empty() => folder,
-            _ => Path::new("."),
-        };
         let mut builder = tempfile::Builder::new();
         builder.prefix(".wardkeep-").suffix(".part");
         permit(&mut builder, readers);
-        let temporary = builder.tempfile_in(folder).map_err(FileError::at("create", place))?;
+        let temporary = builder.tempfile_in(folder_of(place)).map_err(FileError::at("create", place))?;
         Ok(Self { temporary, place: place.to_owned(), replace })
     }
 
@@ -52,8 +49,14 @@ impl WholeFile {
         let Self { temporary, place, replace } = self;
         temporary.as_file().sync_all().map_err(FileError::at("write", &place))?;
         let moved = if replace { temporary.persist(&place) } else { temporary.persist_noclobber(&place) };
-        moved.map(drop).map_err(|error| FileError::at("create", &place)(error.error))
+        moved.map_err(|error| FileError::at("create", &place)(error.error))?;
+        // The name too: a store that outlives its root key's folder entry is unreadable for ever.
+        File::open(folder_of(&place)).and_then(|folder| folder.sync_all()).map_err(FileError::at("write", &place))
     }
+}
+
+fn folder_of(place: &Path) -> &Path {
+    place.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 impl Write for WholeFile {

@@ -123,8 +123,9 @@ async fn redeem(
     let issued = ask(address, token, applicant, verifier.clone()).await?;
     let certified = applicant.accept(&issued)?;
     let authority = verifier.found().ok_or(EnrolError::Issue(IssueFault::Unreadable))?;
-    write(&files.certificate, certified.chain_pem.as_bytes())?;
+    // The certificate last: where it stands, everything stands.
     write(&files.ca, certificate_pem(&authority).as_bytes())?;
+    write(&files.certificate, certified.chain_pem.as_bytes())?;
     Ok(certified.certificate)
 }
 

@@ -166,7 +166,9 @@ impl Plan {
     fn after(&mut self, outcome: &Result<CertificateInfo, RenewError>, now: Timestamp, entropy: &dyn Entropy) {
         let Err(error) = outcome else { return };
         let left = Duration::from_millis(self.certificate.not_after.millis_since(now));
-        let ceiling = BACKOFF.saturating_mul(1 << self.failures.min(16)).min(LONGEST).min(left / 8).max(SHORTEST * 5);
+        let doubled = BACKOFF.saturating_mul(1 << self.failures.min(16)).min(LONGEST);
+        // Once it has expired there is no hurry left: a crowd of them must not hammer a server that came back.
+        let ceiling = if left.is_zero() { doubled } else { doubled.min(left / 8).max(SHORTEST * 5) };
         let pause = ceiling / 2 + retry::fraction_of(ceiling / 2, entropy);
         self.failures += 1;
         self.next = now.plus_millis(millis(pause));

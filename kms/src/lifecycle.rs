@@ -153,7 +153,7 @@ impl fmt::Display for Verb {
 /// The cell of the table for a version in `state`.
 ///
 /// `Enable` leads only from pre-activation and suspended, `Suspend` only from active; compromised is left
-/// only by destruction. `Rotate` leads an active former version to deactivated and leaves others be.
+/// only by destruction. `Rotate` asks the newest version, leads active ones to deactivated and leaves others be.
 #[must_use]
 pub const fn answer(verb: Verb, state: KeyState) -> Answer {
     match (verb, state) {
@@ -161,6 +161,8 @@ pub const fn answer(verb: Verb, state: KeyState) -> Answer {
         (_, Destroyed) => No,
         (Verb::Update | Verb::ScheduleDeletion | Verb::CancelDeletion, _) => Yes,
         (Verb::Rotate, Active) => To(Deactivated),
+        // A rotation makes an active version: over a suspended one it would lift the suspension under another right.
+        (Verb::Rotate, PreActivation | Suspended) => No,
         (Verb::Rotate, _) => Yes,
         (Verb::Destroy, _) => To(Destroyed),
         (Verb::Enable, PreActivation | Suspended) => To(Active),

@@ -105,6 +105,12 @@ impl<A: Action> Permit<A> {
         self.event.time
     }
 
+    /// The decision's event, for whoever checks it once more before it is used.
+    #[must_use]
+    pub fn event(&self) -> &AuditEvent {
+        &self.event
+    }
+
     /// Ends the permit and gives its event, for the verb to complete and record.
     #[must_use]
     pub fn into_event(self) -> AuditEvent {

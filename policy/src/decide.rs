@@ -27,7 +27,7 @@ use wardkeep_model::{
 use crate::entities::Parsed;
 use crate::keys::{KeyCache, Thing};
 use crate::meaning::Verdict;
-use crate::plan::{ActionPlan, RecordPlan};
+use crate::plan::{ActionPlan, RecordAction, RecordPlan};
 use crate::question::takes_record;
 use crate::scene::{Record, verdict};
 use crate::value::BUILTIN;
@@ -76,6 +76,25 @@ impl<'a> Case<'a> {
         match self.action.set() {
             PolicySet::Control => self.control(actor),
             PolicySet::Data => self.data(actor),
+        }
+    }
+
+    /// What has to hold before a list has a first line; its lines are decided one by one.
+    pub(crate) fn list(&self) -> Result<AuditEvent, Refusal> {
+        let caller = self.question.caller;
+        let mut trail = Trail::default();
+        let Some(actor) = self.known_identity(caller.actor()) else {
+            return Err(self.denied(DenialReason::UnknownActor, trail));
+        };
+        match self.action.set() {
+            PolicySet::Control if caller.acts_for_another() => {
+                Err(Refusal::Question(QuestionError::SubjectOnControlVerb { action: self.action.as_str() }))
+            }
+            PolicySet::Control => Ok(self.event(Decision::Allow, "ok", trail)),
+            PolicySet::Data => {
+                self.subject(actor, &mut trail)?;
+                Ok(self.event(Decision::Allow, "ok", trail))
+            }
         }
     }
 
@@ -138,7 +157,7 @@ impl<'a> Case<'a> {
         let record = self.check_record()?;
         let mut trail = Trail::default();
         if let Some((binding, plan)) = record {
-            trail.record = Some((binding.entity.clone(), self.record_action(plan).0.clone()));
+            trail.record = Some((binding.entity.clone(), self.record_action(plan).name.clone()));
         }
         let subject = self.subject(actor, &mut trail)?;
         let Some(resource) = self.resource() else {
@@ -218,6 +237,11 @@ impl<'a> Case<'a> {
         who: (&Parsed, &Parsed),
         trail: &mut Trail,
     ) -> Result<(), Refusal> {
+        let RecordAction { principals, plan: action, .. } = self.record_action(plan);
+        if !principals.contains(who.1.record.uid.kind()) {
+            trail.policies.clear();
+            return Err(self.denied(DenialReason::NoPermitOnRecord, std::mem::take(trail)));
+        }
         let record = match plan.source {
             Source::Stored => match self.snapshot.entities.get(&binding.entity) {
                 None => return Err(self.denied(DenialReason::UnknownRecord, std::mem::take(trail))),
@@ -228,7 +252,6 @@ impl<'a> Case<'a> {
             },
             Source::Bound => self.bound(binding)?,
         };
-        let (_, action) = self.record_action(plan);
         let verdict = self.on_behalf(action, who, &record.thing, &record.refs);
         if trail.take(action, &verdict) {
             return Ok(());
@@ -240,7 +263,7 @@ impl<'a> Case<'a> {
 
     /// Making a data key protects the record, opening one releases it. Everything but making asks for the release, so that
     /// a verb added later is never the weaker one by accident.
-    fn record_action<'p>(&self, plan: &'p RecordPlan) -> &'p (String, ActionPlan) {
+    fn record_action<'p>(&self, plan: &'p RecordPlan) -> &'p RecordAction {
         match self.action {
             ActionName::GenerateDataKey => &plan.protect,
             _ => &plan.release,

@@ -3,11 +3,15 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use wardkeep_model::{Action, ActionName, AuditEvent, Caller, Clock, Decision, EntityUid, Permit, RequestId};
+use wardkeep_model::{Action, ActionName, AuditEvent, Caller, Clock, EntityUid, Permit, PolicySet, RequestId};
 
 use crate::decide::Case;
 use crate::keys::KeyCache;
-use crate::{Question, Refusal, Resource, Snapshot};
+use crate::{Question, ROLE_TYPE, Refusal, Resource, Role, Snapshot};
+
+/// The part of the installation that the verbs of the control set are decided on. The verbs and the lock-out rule ask
+/// about this very name: were they two, a control set could permit the one and forbid the other.
+pub const CONTROL_SET: &str = "control-set";
 
 /// Decides. Shared by all requests; the snapshot in force is swapped without a lock.
 pub struct Engine {
@@ -52,24 +56,23 @@ impl Engine {
     }
 
     /// The one record of a list: who listed what, under which policies. The verb adds filter and count.
-    #[must_use]
-    pub fn list_event(&self, caller: &Caller, action: ActionName, resource: EntityUid) -> AuditEvent {
-        AuditEvent {
-            time: self.clock.now(),
-            actor: caller.actor().clone(),
-            subject: caller.subject().clone(),
-            action: action.as_str().to_owned(),
-            resource,
-            record: None,
-            decision: Decision::Allow,
-            policies: Vec::new(),
-            errors: Vec::new(),
-            policy_version: self.snapshot.load().version,
-            outcome: "ok",
-            request: caller.request().clone(),
-            serial: caller.serial().cloned(),
-            detail: Vec::new(),
-        }
+    ///
+    /// Each line of a list is decided by [`Engine::glance`]. What has to hold before the first line is decided here: the
+    /// actor has an entity, and may act for the subject it names. Otherwise the log would name a subject that somebody
+    /// made up.
+    ///
+    /// # Errors
+    /// As [`Engine::decide`].
+    pub fn list_event(
+        &self,
+        caller: &Caller,
+        action: ActionName,
+        resource: Resource<'_>,
+    ) -> Result<AuditEvent, Refusal> {
+        let snapshot = self.snapshot.load();
+        let (keys, time) = (&self.keys, self.clock.now());
+        let question = Question { caller, resource, context: None, recipient: None, compromised: false };
+        Case { snapshot: &snapshot, keys, time, action, question: &question }.list()
     }
 }
 
@@ -79,11 +82,31 @@ impl Snapshot {
     /// After every change of the control set, of a role, an entity or a revocation somebody enrolled must be.
     #[must_use]
     pub fn may_change_control_set(&self, identity: &EntityUid) -> bool {
-        let caller = Caller::itself(identity.clone(), None, RequestId::from_random(0));
-        let resource = Resource::System("wardkeep");
+        self.permits(ActionName::ChangeControlSet, identity, Resource::System(CONTROL_SET))
+    }
+
+    /// Whether what was decided for a control verb would still be decided so: a permit that waited for its turn may
+    /// have outlived the snapshot it came from. False for whatever is no control verb's event.
+    #[must_use]
+    pub fn still_permits(&self, event: &AuditEvent) -> bool {
+        let action =
+            ActionName::ALL.iter().find(|name| name.as_str() == event.action && name.set() == PolicySet::Control);
+        let resource = match event.resource.kind() {
+            "Wardkeep::System" => Some(Resource::System(event.resource.id())),
+            ROLE_TYPE => Role::from_word(event.resource.id()).map(Resource::Role),
+            _ => Some(Resource::Identity(&event.resource)),
+        };
+        match (action, resource) {
+            (Some(action), Some(resource)) => self.permits(*action, &event.actor, resource),
+            _ => false,
+        }
+    }
+
+    /// One answer of this snapshot that becomes no permit and no record.
+    fn permits(&self, action: ActionName, actor: &EntityUid, resource: Resource<'_>) -> bool {
+        let caller = Caller::itself(actor.clone(), None, RequestId::from_random(0));
         let question = Question { caller: &caller, resource, context: None, recipient: None, compromised: false };
         let (keys, time) = (&KeyCache::default(), wardkeep_model::Timestamp::default());
-        let action = ActionName::ChangeControlSet;
         Case { snapshot: self, keys, time, action, question: &question }.run().is_ok()
     }
 }

@@ -75,7 +75,7 @@ mod value;
 
 pub use bundle::{BundleSource, MAX_BUNDLE};
 pub use change::{BoundTypeChange, BoundTypeDifference, EntityChange, EntityError, EntityErrors};
-pub use engine::Engine;
+pub use engine::{CONTROL_SET, Engine};
 pub use entities::EntityRecord;
 pub use error::{Finding, FindingKind, MAX_FINDINGS, Place, PolicyErrors};
 pub use identity::{IdentityMap, IdentityMapError};

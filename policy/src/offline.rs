@@ -198,7 +198,8 @@ fn named(set: &PolicySet) -> Vec<Arc<Rule>> {
 /// Strict validation; what it finds refuses nothing here (1 095 cases of the Cedar corpus do not validate).
 /// A schema in Cedar's syntax, or, where it begins with a brace, in Cedar's JSON: no Cedar schema begins with one.
 fn parse_schema(text: &str) -> Result<Schema, Box<Finding>> {
-    let finding = |error: &dyn miette::Diagnostic| Box::new(from_diagnostic(FindingKind::Schema, "schema", text, error));
+    let finding =
+        |error: &dyn miette::Diagnostic| Box::new(from_diagnostic(FindingKind::Schema, "schema", text, error));
     if text.trim_start().starts_with('{') {
         return Schema::from_json_str(text).map_err(|error| finding(&error));
     }

@@ -53,10 +53,22 @@ pub(crate) struct ContextShape {
 pub(crate) struct RecordPlan {
     /// Where its attributes come from.
     pub(crate) source: Source,
-    /// The action decided when a data key is made, with its full spelling for the audit record.
-    pub(crate) protect: (String, ActionPlan),
+    /// The action decided when a data key is made.
+    pub(crate) protect: RecordAction,
     /// The action decided when one is opened.
-    pub(crate) release: (String, ActionPlan),
+    pub(crate) release: RecordAction,
+}
+
+/// A protect or release action.
+#[derive(Debug)]
+pub(crate) struct RecordAction {
+    /// Its full spelling, for the audit record.
+    pub(crate) name: String,
+    /// The types of subjects that the schema lets do it. The evaluator does not look at them, and policies were
+    /// validated for no others: whoever decides has to.
+    pub(crate) principals: HashSet<String>,
+    /// Ready to be decided.
+    pub(crate) plan: ActionPlan,
 }
 
 /// Makes plans out of a schema and a set of policies.
@@ -150,7 +162,7 @@ impl<'a> Planner<'a> {
         field: &str,
         known: (&Manifest, &IdentityMap),
         findings: &mut Findings,
-    ) -> Option<(String, ActionPlan)> {
+    ) -> Option<RecordAction> {
         let (manifest, identity) = known;
         let text = spelled(kind, action);
         let mut refuse = |problem: String, hint: &str| {
@@ -174,10 +186,10 @@ impl<'a> Planner<'a> {
             refuse(format!("which is not done to `{kind}`"), "add the type to the action's `resource`");
             return None;
         }
-        let principals: Option<Vec<String>> =
-            self.schema.principals_for_action(&uid).map(|mut types| names(&mut types));
-        let subjects = manifest.subjects.iter().map(String::as_str).chain(identity.types());
-        if !subjects.into_iter().any(|subject| has(principals.clone(), subject)) {
+        let principals = self.schema.principals_for_action(&uid).map(|mut types| names(&mut types)).unwrap_or_default();
+        let principals: HashSet<String> = principals.into_iter().collect();
+        let mut subjects = manifest.subjects.iter().map(String::as_str).chain(identity.types());
+        if !subjects.any(|subject| principals.contains(subject)) {
             refuse("which no subject can do".to_owned(), "add an `[identity]` type or a subject to its `principal`");
             return None;
         }
@@ -188,7 +200,7 @@ impl<'a> Planner<'a> {
             return None;
         }
         let plan = self.plan(&uid)?;
-        Some((text, plan))
+        Some(RecordAction { name: text, principals, plan })
     }
 }
 

@@ -44,7 +44,7 @@ pub enum Resource<'a> {
         labels: Option<&'a BTreeMap<String, String>>,
     },
     /// The installation or a part of it: `wardkeep`, `audit`.
-    System(&'static str),
+    System(&'a str),
     /// A control role.
     Role(Role),
     /// An entity of an `[identity]` type.
@@ -212,7 +212,9 @@ impl Resource<'_> {
             Self::Key(facts) => facts.id.entity(),
             Self::MissingKey(id) => id.entity(),
             Self::Ring { name, .. } => name.entity(),
-            Self::System(part) => EntityUid::builtin("Wardkeep::System", part),
+            // Parts are constants, or come out of an event: there is none that is no id.
+            Self::System(part) => EntityUid::new("Wardkeep::System", part)
+                .unwrap_or_else(|_| EntityUid::builtin("Wardkeep::System", "wardkeep")),
             Self::Role(role) => EntityUid::builtin("Wardkeep::Role", role.as_str()),
             Self::Identity(uid) => (*uid).clone(),
         }

@@ -50,17 +50,25 @@ pub async fn run(app: Arc<App>, stop: CancellationToken) {
 pub async fn do_due(app: &App, resting: &mut Resting) {
     let now = app.clock.now();
     resting.0.retain(|_, until| *until > now);
-    for due in app.kms.due(now) {
+    // With the revision of this look: what somebody else rotates while we get to it is not rotated again.
+    let looked = |due: Due| {
+        let (Due::Rotate(key) | Due::Destroy(key)) = &due;
+        let revision = app.kms.facts(key).map(|facts| facts.revision);
+        (due, Precondition { revision })
+    };
+    let all: Vec<(Due, Precondition)> = app.kms.due(now).into_iter().map(looked).collect();
+    for (due, seen) in all {
         let (Due::Rotate(key) | Due::Destroy(key)) = &due;
         if resting.0.contains_key(key) {
             continue;
         }
         let done = match &due {
-            Due::Rotate(key) => rotate(app, key).await,
-            Due::Destroy(key) => destroy(app, key).await,
+            Due::Rotate(key) => rotate(app, key, seen).await,
+            Due::Destroy(key) => destroy(app, key, seen).await,
         };
         match done {
             Ok(()) => tracing::info!(%key, job = word(&due), "done"),
+            Err("precondition-failed") => tracing::info!(%key, job = word(&due), "changed meanwhile"),
             Err(reason) => {
                 tracing::warn!(%key, job = word(&due), reason, "could not be done, it rests for ten minutes");
                 resting.0.insert(key.clone(), now.plus_millis(REST_MILLIS));
@@ -69,14 +77,14 @@ pub async fn do_due(app: &App, resting: &mut Resting) {
     }
 }
 
-async fn rotate(app: &App, key: &KeyId) -> Result<(), &'static str> {
+async fn rotate(app: &App, key: &KeyId, seen: Precondition) -> Result<(), &'static str> {
     let permit = permit::<RotateKey>(app, key).await?;
-    app.kms.rotate_key(permit, key, Precondition::default(), None).await.map(|_| ()).map_err(|error| error.code())
+    app.kms.rotate_key(permit, key, seen, None).await.map(|_| ()).map_err(|error| error.code())
 }
 
-async fn destroy(app: &App, key: &KeyId) -> Result<(), &'static str> {
+async fn destroy(app: &App, key: &KeyId, seen: Precondition) -> Result<(), &'static str> {
     let permit = permit::<DestroyKey>(app, key).await?;
-    app.kms.destroy_key(permit, key, Precondition::default(), None).await.map(|_| ()).map_err(|error| error.code())
+    app.kms.destroy_key(permit, key, seen, None).await.map(|_| ()).map_err(|error| error.code())
 }
 
 /// Asks as the scheduler. A denial is recorded like anybody's.

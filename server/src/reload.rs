@@ -21,6 +21,8 @@ use crate::peer::PeerRules;
 use crate::telemetry::Metrics;
 use crate::tls::keeper::{Keeper, KeeperError};
 
+/// How often files are looked at without an event: not every file system tells of changes.
+const LOOK: Duration = Duration::from_secs(30);
 /// Quiet time after the last file event: a renewal writes certificate and key one after the other.
 const SETTLE: Duration = Duration::from_millis(200);
 /// Largest part of a watched file that counts for "has it changed".
@@ -109,7 +111,10 @@ impl Reloader {
         let (sender, mut events) = mpsc::channel::<()>(1);
         let watcher = Watch::start(self.files(), sender);
         let mut hangups = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup()).ok();
-        let mut seen = digest(&self.files());
+        // The first look always reloads: a file may have changed between the start and the watch.
+        let mut seen = [0; 32];
+        // A look now and then besides: new paths in a reloaded file, and file systems that tell of no changes.
+        let mut ticks = tokio::time::interval(LOOK);
         loop {
             let hangup = async {
                 match &mut hangups {
@@ -121,18 +126,19 @@ impl Reloader {
                 () = stop.cancelled() => break,
                 _ = hangup => {
                     tracing::info!("SIGHUP");
-                    let _outcome = self.reload();
+                    seen = [0; 32];
                 }
+                _ = ticks.tick() => {}
                 Some(()) = events.recv() => {
                     settle(&mut events).await;
-                    let now = digest(&self.files());
-                    if now == seen {
-                        continue;
-                    }
-                    let _outcome = self.reload();
                 }
             }
-            seen = digest(&self.files());
+            // What is read is digested before it is read: a file that changes meanwhile is read again.
+            let now = digest(&self.files());
+            if now != seen {
+                let _outcome = self.reload();
+                seen = now;
+            }
         }
         drop(watcher);
     }
@@ -149,15 +155,19 @@ fn at_runtime(mut new: Config, old: &Config) -> Config {
         || new.listen != old.listen
         || new.identity != old.identity
         || new.pools != old.pools
+        || new.rate_limit != old.rate_limit
+        || new.log != old.log
         || new.ca.certificate_file.is_some() != old.ca.certificate_file.is_some();
     if fixed {
-        let sections = "storage, root_key, listen, identity, pools, own or built-in ca";
+        let sections = "storage, root_key, listen, identity, pools, rate_limit, log, own or built-in ca";
         tracing::warn!(sections, "changes of these need a restart and are not in force");
         new.storage = old.storage.clone();
         new.root_key = old.root_key.clone();
         new.listen = old.listen.clone();
         new.identity = old.identity.clone();
         new.pools = old.pools.clone();
+        new.rate_limit = old.rate_limit.clone();
+        new.log = old.log.clone();
         if new.ca.certificate_file.is_some() != old.ca.certificate_file.is_some() {
             new.ca = old.ca.clone();
         }

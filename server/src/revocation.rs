@@ -97,6 +97,21 @@ impl Revoked {
         self.current.load().names(&(*issuer, serial.clone()))
     }
 
+    /// Whether a certificate that was good at `decided` has been revoked here since, for work that waited. With our own
+    /// CA the serials say it all; of a foreign one a later cut of the identity counts too.
+    #[must_use]
+    pub fn shut_out_since(
+        &self,
+        decided: Timestamp,
+        identity: &Identity,
+        issuer: [u8; 32],
+        serial: &CertificateSerial,
+    ) -> bool {
+        let lists = self.current.load();
+        let cut = || lists.identities.get(identity).is_some_and(|cut| cut.at >= decided && !cut.keep.contains(serial));
+        lists.names(&(issuer, serial.clone())) || (lists.own_issuer != Some(issuer) && cut())
+    }
+
     /// A receiver that wakes at every change; the accept loops cut live connections by it.
     #[must_use]
     pub fn changes(&self) -> watch::Receiver<u64> {

@@ -95,7 +95,7 @@ async fn live(house: &House) -> (Hidden, Vec<String>) {
     let open = house.token(admin, "user", "canary-user").await.ok();
     hidden.secrets.push(("open token", open["token"].as_str().unwrap().split('.').nth(1).unwrap().as_bytes().to_vec()));
     let private: String = key_pem.lines().filter(|line| !line.starts_with('-')).collect();
-    hidden.secrets.push(("private key", private[60..100].as_bytes().to_vec()));
+    hidden.secrets.push(("private key", private.as_bytes()[60..100].to_vec()));
     errors.extend(wrong_places(house, &user).await);
     (hidden, errors)
 }
@@ -207,4 +207,20 @@ async fn names_cannot_forge_a_line_of_the_audit_log() {
         assert!(record.line.bytes().all(|byte| (0x20..0x7f).contains(&byte)), "{}", record.line);
         assert!(record.event().is_ok());
     }
+}
+
+#[test]
+fn the_search_finds_every_form() {
+    let secret = [0x00, 0xff, 0x10, 0x41, 0x42, 0xfb, 0xef, 0x99];
+    for place in [
+        "x 00ff104142fbef99",
+        "00FF104142FBEF99",
+        "[0, 255, 16, 65, 66, 251, 239, 153]",
+        "\"AP8QQUL775k=\"",
+        "a.AP8QQUL775k.b",
+    ] {
+        assert!(holds(place.as_bytes(), &secret), "{place}");
+    }
+    assert!(holds(&[&[7][..], &secret, &[7]].concat(), &secret));
+    assert!(!holds(b"00ff104142fbef98", &secret));
 }

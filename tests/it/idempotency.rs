@@ -2,9 +2,11 @@
 //!
 //! Broke elsewhere: replays answered without a decision, results kept for another body, plaintext kept.
 
+use std::time::Duration;
+
 use http::Method;
 use serde_json::json;
-use wardkeep_tests::{Ask, House};
+use wardkeep_tests::{Ask, House, bundle};
 
 fn create(key: &str, spec: &str) -> Ask {
     let usage = if spec == "aes-256-gcm" { "wrap" } else { "sign" };
@@ -150,4 +152,23 @@ async fn a_result_outlives_a_restart() {
     house.start().await;
     assert_eq!(house.ask(&ann, ask()).await.ok()["plaintext"], made["plaintext"]);
     assert_eq!(house.ask(&house.admin, create("mine/new", "ed25519").once("kept")).await.ok(), key);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_its_day_the_same_words_are_a_new_request() {
+    let house = House::with(bundle::tested(), |config| config.ca.crl_life_hours = 720).await;
+    house.ring("mine").await;
+    house.key("mine/wrap", "aes-256-gcm", "wrap").await;
+    let ann = house.user("ann", &["writers"]).await;
+    let ask = || Ask::post("/v1/data-keys", json!({"key": "mine/wrap"})).once("daily");
+    let first = house.ask(&ann, ask()).await.ok();
+    let _made = house.ask(&house.admin, create("mine/new", "ed25519").once("daily")).await.ok();
+    house.forward(Duration::from_secs(23 * 3600)).await;
+    assert_eq!(house.ask(&ann, ask()).await.ok()["wrapped"], first["wrapped"]);
+    house.forward(Duration::from_secs(2 * 3600)).await;
+    let next = house.ask(&ann, ask()).await.ok();
+    assert_ne!(next["wrapped"], first["wrapped"]);
+    assert_eq!(house.ask(&ann, ask()).await.ok()["wrapped"], next["wrapped"], "and is kept for a day again");
+    let again = house.ask(&house.admin, create("mine/new", "ed25519").once("daily")).await;
+    assert_eq!(again.said(), (409, "key-exists"), "a name outlives the day");
 }

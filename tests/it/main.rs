@@ -10,6 +10,7 @@ mod json_bombs;
 mod options;
 mod paging;
 mod release;
+mod restart;
 mod revocation;
 mod tidy;
 mod ways_up;

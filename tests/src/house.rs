@@ -152,6 +152,15 @@ impl House {
         }
     }
 
+    /// Puts the clock forward, once the head file knows the newest commit: what it has not yet been told of would be
+    /// that much older all at once, and changes would be refused.
+    pub async fn forward(&self, by: Duration) {
+        while self.app().store.health().head_age_millis > 0 {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        self.clock.forward(by);
+    }
+
     /// Opens the folder of a stopped server, with every check of a start.
     ///
     /// # Errors

@@ -63,6 +63,7 @@ const WRAP: &str = "wrap";
 /// The table.
 #[must_use]
 #[rustfmt::skip]
+#[expect(clippy::too_many_lines, reason = "one row a route: a table reads best in one piece")]
 pub fn all(names: &Named) -> Vec<Route> {
     use Guard::{Control, ControlList, Data, DataList, Open, Own, Token};
     let Named { ring, wrapped, ciphertext, user, serial, token, csr_pem } = names;

@@ -29,15 +29,39 @@ pub fn files() -> Vec<String> {
     found
 }
 
-/// All Rust sources of the workspace.
+/// All Rust sources of the workspace. A module that is declared under `#[cfg(test)]` has no production lines.
 #[must_use]
 pub fn sources() -> Vec<Source> {
     let rust = files().into_iter().filter(|path| path.ends_with(".rs"));
-    rust.filter_map(|path| {
+    let read = |path: String| {
         let text = std::fs::read_to_string(root().join(&path)).ok()?;
         Some(split(path, &text))
-    })
-    .collect()
+    };
+    let mut sources: Vec<Source> = rust.filter_map(read).collect();
+    let tests: Vec<String> = sources.iter().flat_map(test_modules).collect();
+    for source in &mut sources {
+        let stem = source.path.trim_end_matches(".rs").trim_end_matches("/mod");
+        if tests.iter().any(|module| stem == module || stem.starts_with(&format!("{module}/"))) {
+            let shipped = std::mem::take(&mut source.production);
+            source.tests.extend(shipped);
+        }
+    }
+    sources
+}
+
+/// The modules that a file declares for tests only, as paths without their ending.
+fn test_modules(source: &Source) -> Vec<String> {
+    let stem = source.path.trim_end_matches(".rs");
+    let folder = match stem.rsplit_once('/') {
+        Some((folder, "lib" | "main" | "mod")) => folder,
+        _ => stem,
+    };
+    let declared = |line: &String| {
+        let name = line.trim().strip_suffix(';')?.rsplit_once("mod ")?.1.to_owned();
+        Some(format!("{folder}/{name}"))
+    };
+    // Lines behind `#[cfg(test)]` stand among the tests already.
+    source.tests.iter().filter_map(declared).collect()
 }
 
 fn walk(root: &Path, folder: &Path, found: &mut Vec<String>) {

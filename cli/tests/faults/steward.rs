@@ -216,9 +216,15 @@ impl Steward {
         }
         self.control = Some(control);
 
-        for (name, credential) in &self.credentials {
-            let answer = credential.client(ready).await.whoami().await;
-            assert_eq!(answer.is_err(), self.state.revoked.contains(name), "{name}: {answer:?}");
+        // All at once: a refused connection is tried again for a while.
+        let mut asked = Vec::new();
+        for (name, credential) in self.credentials.clone() {
+            let ready = ready.clone();
+            asked.push(tokio::spawn(async move { (name, credential.client(&ready).await.whoami().await) }));
+        }
+        for one in asked {
+            let (name, answer) = one.await.unwrap();
+            assert_eq!(answer.is_err(), self.state.revoked.contains(&name), "{name}: {answer:?}");
         }
     }
 }
@@ -226,12 +232,24 @@ impl Steward {
 impl State {
     fn note(&mut self, deed: &Deed) {
         match deed {
-            Deed::Put(name, n) => drop(self.users.insert(name.clone(), *n)),
-            Deed::Delete(name) => drop(self.users.remove(name)),
-            Deed::Grant(role, name) => drop(self.roles.insert((*role, name.clone()))),
-            Deed::Take(role, name) => drop(self.roles.remove(&(*role, name.clone()))),
-            Deed::Void(id) => drop(self.tokens.insert(id.clone(), TokenState::Void)),
-            Deed::Revoke(name) => drop(self.revoked.insert(name.clone())),
+            Deed::Put(name, n) => {
+                self.users.insert(name.clone(), *n);
+            }
+            Deed::Delete(name) => {
+                self.users.remove(name);
+            }
+            Deed::Grant(role, name) => {
+                self.roles.insert((*role, name.clone()));
+            }
+            Deed::Take(role, name) => {
+                self.roles.remove(&(*role, name.clone()));
+            }
+            Deed::Void(id) => {
+                self.tokens.insert(id.clone(), TokenState::Void);
+            }
+            Deed::Revoke(name) => {
+                self.revoked.insert(name.clone());
+            }
             Deed::Control(_) | Deed::Issue => {}
         }
     }
@@ -244,7 +262,9 @@ impl State {
             let page = client.entities().list(Some("User"), &paging).await.unwrap();
             for Entity { uid, attrs, .. } in page.items {
                 match attrs.get("n") {
-                    Some(AttributeValue::Long(n)) => drop(state.users.insert(uid.id, *n)),
+                    Some(AttributeValue::Long(n)) => {
+                        state.users.insert(uid.id, *n);
+                    }
                     _ => assert_eq!(uid.id, "first"),
                 }
             }

@@ -60,7 +60,8 @@ impl Kms {
     /// Makes a new active version and deactivates active former ones.
     ///
     /// # Errors
-    /// [`KmsError::TooManyVersions`], [`KmsError::Busy`], those of every change, or what the store says.
+    /// [`KmsError::StateForbids`] while the newest version is suspended or not yet enabled: enabling is a right of its
+    /// own. [`KmsError::TooManyVersions`], [`KmsError::Busy`], those of every change, or what the store says.
     pub async fn rotate_key(
         &self,
         permit: Permit<RotateKey>,
@@ -205,6 +206,10 @@ async fn changed_in(
 /// Whether a version may be added.
 fn rotatable(key: &Key) -> Result<(), KmsError> {
     has_verb(key, Verb::Rotate)?;
+    let newest = key.newest().ok_or(KmsError::RowUnreadable)?;
+    if answer(Verb::Rotate, newest.state) == Answer::No {
+        return Err(KmsError::StateForbids { version: newest.number, state: newest.state, verb: Verb::Rotate });
+    }
     if key.body.versions.len() >= MAX_VERSIONS {
         return Err(KmsError::TooManyVersions { max: MAX_VERSIONS });
     }

@@ -84,15 +84,10 @@ async fn a_change_on_an_old_revision_is_refused() {
 
 #[tokio::test]
 async fn rotation_deactivates_an_active_former_version_and_no_other() {
-    for (former, left) in [
-        (KeyState::Active, KeyState::Deactivated),
-        (KeyState::Suspended, KeyState::Suspended),
-        (KeyState::Compromised, KeyState::Compromised),
-    ] {
+    for (former, left) in [(KeyState::Active, KeyState::Deactivated), (KeyState::Compromised, KeyState::Compromised)] {
         let fixture = with_key().await;
         let key = id("ring/key");
         match former {
-            KeyState::Suspended => fixture.suspend(&key).await,
             KeyState::Compromised => fixture.compromise(&key).await,
             _ => {}
         }
@@ -100,6 +95,23 @@ async fn rotation_deactivates_an_active_former_version_and_no_other() {
         let states: Vec<_> = info.versions.iter().map(|version| version.state).collect();
         assert_eq!(states, [left, KeyState::Active]);
     }
+}
+
+#[tokio::test]
+async fn rotation_lifts_no_suspension() {
+    let fixture = with_key().await;
+    let key = id("ring/key");
+    fixture.rotate(&key).await;
+    fixture.suspend(&key).await;
+    let refused = fixture.kms.rotate_key(fixture.permit(&key), &key, NONE, None).await;
+    assert!(matches!(refused, Err(KmsError::StateForbids { state: KeyState::Suspended, .. })), "{refused:?}");
+    assert_eq!(fixture.last_event().outcome, "key-state-forbids");
+    let states = |info: crate::KeyInfo| info.versions.iter().map(|version| version.state).collect::<Vec<_>>();
+    let now = fixture.kms.describe_key(fixture.permit(&key), &key).await.unwrap();
+    assert_eq!(states(now), [KeyState::Deactivated, KeyState::Suspended]);
+    fixture.kms.enable_key(fixture.permit(&key), &key, None, NONE, None).await.unwrap();
+    let former = [KeyState::Deactivated, KeyState::Deactivated, KeyState::Active];
+    assert_eq!(states(fixture.rotate(&key).await), former, "enabling is a right of its own");
 }
 
 #[tokio::test]

@@ -282,7 +282,7 @@ async fn a_list_shows_only_what_may_be_described_and_its_cursor_no_more() {
     let before = fixture.records().len();
     let who = caller("ana");
     let event =
-        || fixture.engine.list_event(&who, wardkeep_model::ActionName::DescribeKey, super::fixture::user("ana"));
+        || fixture.engine.list_event(&who, wardkeep_model::ActionName::DescribeKey, Resource::System("keys")).unwrap();
     let hidden = id("ring/b");
     let mut may_see = |facts: &wardkeep_model::KeyFacts| (facts.id != hidden).then(|| fixture.permit(&facts.id));
     let mut list = ListKeys { ring: None, after: None, limit: 2 };
@@ -355,11 +355,10 @@ async fn what_a_data_key_costs() {
     println!("wrap alone: {} ns of processor time", (processor_time() - start) / ROUNDS);
     let start = processor_time();
     for _ in 0..ROUNDS {
-        let mut event = fixture.engine.list_event(
-            &caller("ana"),
-            wardkeep_model::ActionName::GenerateDataKey,
-            super::fixture::user("ana"),
-        );
+        let mut event = fixture
+            .engine
+            .list_event(&caller("ana"), wardkeep_model::ActionName::GenerateDataKey, Resource::System("keys"))
+            .unwrap();
         let request = GenerateDataKey { key: key.clone(), context: context.clone(), recipient: None, plaintext: true };
         fixture.kms.inner.generate(&mut event, request).await.unwrap();
     }

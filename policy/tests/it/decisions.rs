@@ -5,7 +5,7 @@ use wardkeep_model::action::{
     RewrapDataKey, RotateKey, Sign, UnwrapDataKey,
 };
 use wardkeep_model::{Decision, EventDetail, Fingerprint, KeyId, RingName};
-use wardkeep_policy::{BundleSource, Question, Resource, Role};
+use wardkeep_policy::{BundleSource, DenialReason, Question, QuestionError, Refusal, Resource, Role};
 
 use crate::harness::*;
 
@@ -259,6 +259,21 @@ fn a_new_snapshot_decides_at_once_and_lists_show_what_it_allows() {
     let stricter = engine.snapshot().with_bundle(&BundleSource::starter(), 9).unwrap();
     engine.install(stricter);
     assert!(engine.glance::<DescribeKey>(&question).is_none());
-    let event = engine.list_event(&ana, wardkeep_model::ActionName::DescribeKey, uid("Wardkeep::System::\"wardkeep\""));
+    let event = engine.list_event(&ana, wardkeep_model::ActionName::DescribeKey, Resource::System("wardkeep")).unwrap();
     assert_eq!((event.policy_version, event.outcome), (9, "ok"));
+}
+
+#[test]
+fn nobody_lists_for_a_subject_they_may_not_act_for() {
+    use wardkeep_model::ActionName;
+    let engine = engine(world(&everything()));
+    let stranger = caller("User::\"nobody-at-all\"");
+    let listed = engine.list_event(&stranger, ActionName::DescribeKey, Resource::System("keys"));
+    assert!(matches!(listed, Err(Refusal::Denied(denied)) if denied.reason == DenialReason::UnknownActor));
+    engine.install(engine.snapshot().with_bundle(&BundleSource::starter(), 9).unwrap());
+    let pretender = caller("User::\"ana\"").on_behalf_of(uid("User::\"bob\""));
+    let listed = engine.list_event(&pretender, ActionName::DescribeKey, Resource::System("keys"));
+    assert!(matches!(listed, Err(Refusal::Denied(_))), "the log would name a subject that was made up");
+    let listed = engine.list_event(&pretender, ActionName::DescribeRole, Resource::System("roles"));
+    assert!(matches!(listed, Err(Refusal::Question(QuestionError::SubjectOnControlVerb { .. }))));
 }

@@ -97,7 +97,8 @@ impl Admin {
             let (bundles, expected) = row::bundles(&*admin.store)?;
             let changes = vec![row::put_bundles(expected, Bundles { active: wanted, ..bundles })?];
             let detail = vec![(EventDetail::About, format!("bundle {wanted}"))];
-            Ok(Staged { snapshot, changes, detail, answer: Loaded { version: Some(wanted), active: true } })
+            let answer = Loaded { version: Some(wanted), active: true };
+            Ok(Staged { snapshot, changes, detail, each: Vec::new(), answer })
         })
         .await
     }
@@ -158,6 +159,7 @@ impl Admin {
         let detail = vec![(EventDetail::About, format!("bundle {newest}"))];
         // A bundle that is only kept changes nothing that decides, so neither does the version that audit records name.
         let snapshot = if activate { checked } else { now.clone() };
-        Ok(Staged { snapshot, changes, detail, answer: Loaded { version: Some(newest), active: activate } })
+        let answer = Loaded { version: Some(newest), active: activate };
+        Ok(Staged { snapshot, changes, detail, each: Vec::new(), answer })
     }
 }

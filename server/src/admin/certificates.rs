@@ -57,6 +57,9 @@ impl Admin {
         let admin = Arc::clone(self);
         self.detached(async move {
             let _turn = admin.turn.lock().await;
+            if let Err(error) = admin.still_stands(permit.event()) {
+                return admin.refuse(permit.into_event(), error).await;
+            }
             Ok(admin.authority.issue_token(permit, new, &admin.admission()).await?)
         })
         .await
@@ -108,6 +111,9 @@ impl Admin {
         let admin = Arc::clone(self);
         self.detached(async move {
             let _turn = admin.turn.lock().await;
+            if let Err(error) = admin.still_stands(permit.event()) {
+                return admin.refuse(permit.into_event(), error).await;
+            }
             let snapshot = admin.engine.snapshot();
             let survives = |remaining: &[Identity]| {
                 let left = entities_of(&snapshot, remaining);

@@ -62,7 +62,7 @@ impl Admin {
             let changes = vec![row::put_control(Some(revision), &row)?];
             let next = revision.saturating_add(1);
             let detail = vec![(EventDetail::About, format!("control set {next}"))];
-            Ok(Staged { snapshot, changes, detail, answer: ControlSetInfo::new(row, next) })
+            Ok(Staged { snapshot, changes, detail, each: Vec::new(), answer: ControlSetInfo::new(row, next) })
         })
         .await
     }

@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use wardkeep_model::action::{ChangeEntity, DescribeEntity};
-use wardkeep_model::{EntityUid, EventDetail, Permit};
+use wardkeep_model::{AuditEvent, EntityUid, EventDetail, Permit};
 use wardkeep_policy::{EntityChange, EntityRecord, Snapshot};
+use wardkeep_store::Change;
 
-use super::{Admin, AdminError, Staged, blocking, row};
+use super::{Admin, AdminError, Staged, blocking, entities_of, row};
+use crate::ca::Target;
 
 /// Most entities of one change.
 pub const MAX_ENTITIES: usize = 10_000;
@@ -62,32 +64,64 @@ impl Admin {
             newest.extend(records.iter().map(|record| (&record.uid, record)));
             let changes =
                 newest.values().map(|record| row::put_entity(&*admin.store, record)).collect::<Result<_, _>>()?;
-            let mut detail = vec![(EventDetail::Count, count.to_string())];
-            detail.extend(records.first().map(|record| (EventDetail::About, record.uid.to_string())));
-            Ok(Staged { snapshot, changes, detail, answer: Changed { count, version } })
+            // One event for each: who looks for what was done to an entity looks for its name.
+            let each = newest.into_keys().cloned().collect();
+            let detail = vec![(EventDetail::Count, count.to_string())];
+            Ok(Staged { snapshot, changes, detail, each, answer: Changed { count, version } })
         })
         .await
     }
 
-    /// Deletes an entity.
+    /// Deletes an entity. With an identity go its certificates and open tokens, in the same commit: whoever is given the
+    /// name later must not find that the credentials of the one before them work again.
     ///
     /// # Errors
-    /// [`AdminError::EntityNotFound`]; [`AdminError::Entities`] for one that holds a role or stands in the bundle.
+    /// [`AdminError::EntityNotFound`]; [`AdminError::Entities`] for one that holds a role or stands in the bundle;
+    /// [`AdminError::LockedOut`].
     pub async fn delete_entity(
         self: &Arc<Self>,
         permit: Permit<ChangeEntity>,
         uid: EntityUid,
     ) -> Result<Changed, AdminError> {
-        self.change(permit.into_event(), move |admin, now, version| {
-            if now.entity(&uid).is_none() {
-                return Err(AdminError::EntityNotFound);
+        let event = permit.into_event().with(EventDetail::About, uid.to_string());
+        let admin = Arc::clone(self);
+        self.detached(async move {
+            let _turn = admin.turn.lock().await;
+            match admin.delete(event.clone(), uid).await {
+                // A commit that failed has recorded itself.
+                Err(error) if !matches!(error, AdminError::Commit(_)) => admin.refuse(event, error).await,
+                done => done,
             }
-            let snapshot = now.with_entities(&[EntityChange::Delete(uid.clone())], version)?;
-            let changes = row::delete_entity(&*admin.store, &uid)?.into_iter().collect();
-            let detail = vec![(EventDetail::About, uid.to_string())];
-            Ok(Staged { snapshot, changes, detail, answer: Changed { count: 1, version } })
         })
         .await
+    }
+
+    async fn delete(&self, event: AuditEvent, uid: EntityUid) -> Result<Changed, AdminError> {
+        self.still_stands(&event)?;
+        let now = self.engine.snapshot();
+        if now.entity(&uid).is_none() {
+            return Err(AdminError::EntityNotFound);
+        }
+        let version = now.version().saturating_add(1);
+        let deleted = uid.clone();
+        let snapshot = blocking(move || Ok(now.with_entities(&[EntityChange::Delete(deleted)], version)?)).await?;
+        let mut changes: Vec<Change> = row::delete_entity(&*self.store, &uid)?.into_iter().collect();
+        let (answer, each) = (Changed { count: 1, version }, Vec::new());
+        // One of the bundle that shows again is no other identity, and what no certificate can name has none.
+        let gone = snapshot.entity(&uid).is_none();
+        let Some(identity) = self.identity_of(&uid).ok().filter(|_| gone) else {
+            self.stays_open(&snapshot, &self.enrolled()?)?;
+            return self.settle(event, Staged { snapshot, changes, detail: Vec::new(), each, answer }).await;
+        };
+        let mut plan = self.authority.plan(Target::Identity { identity, keep: Vec::new() }).await?;
+        let enrolled = match self.authority.certificate() {
+            Some(_) => entities_of(&snapshot, plan.remaining()),
+            None => self.enrolled()?,
+        };
+        self.stays_open(&snapshot, &enrolled)?;
+        changes.extend(plan.take_changes());
+        let detail = vec![(EventDetail::Count, plan.serials().len().to_string())];
+        self.settle_after(event, Staged { snapshot, changes, detail, each, answer }, || plan.apply()).await
     }
 
     /// One entity.

@@ -52,6 +52,9 @@ pub enum AdminError {
     /// The permit is about something else.
     #[error("the decision was about something else")]
     PermitMismatch,
+    /// What the decision rested on went while the verb waited for its turn.
+    #[error("the right to do this ended before it was done")]
+    PermitStale,
     /// A row is not understood.
     #[error("the {what} in the store is not readable: was it written by a newer version?")]
     Row {
@@ -114,6 +117,7 @@ impl AdminError {
             Self::EntityCount { .. } => "entity-count",
             Self::DryRunActivates => "malformed-request",
             Self::PermitMismatch => "permit-mismatch",
+            Self::PermitStale => "permit-stale",
             Self::Row { .. } => "row-unreadable",
             Self::NotInitialised => "not-initialised",
             Self::IdentityMap(_) => "identity-map",

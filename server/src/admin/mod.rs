@@ -57,6 +57,8 @@ struct Staged<T> {
     snapshot: Snapshot,
     changes: Vec<Change>,
     detail: Vec<(EventDetail, String)>,
+    /// What it was about, one event each; empty for one event that says so in `detail`.
+    each: Vec<EntityUid>,
     answer: T,
 }
 
@@ -88,6 +90,9 @@ impl Admin {
         let admin = Arc::clone(self);
         self.detached(async move {
             let _turn = admin.turn.lock().await;
+            if let Err(error) = admin.still_stands(&event) {
+                return admin.refuse(event, error).await;
+            }
             let stager = Arc::clone(&admin);
             let staged = blocking(move || {
                 let now = stager.engine.snapshot();
@@ -105,17 +110,43 @@ impl Admin {
 
     /// Makes a staged change durable and puts it in force.
     async fn settle<T>(&self, event: AuditEvent, staged: Staged<T>) -> Result<T, AdminError> {
-        let Staged { snapshot, mut changes, mut detail, answer } = staged;
+        self.settle_after(event, staged, || ()).await
+    }
+
+    /// The same, with something that must be in force before the snapshot is, once it is durable.
+    async fn settle_after<T>(
+        &self,
+        event: AuditEvent,
+        staged: Staged<T>,
+        first: impl FnOnce() + Send,
+    ) -> Result<T, AdminError> {
+        let Staged { snapshot, mut changes, mut detail, each, answer } = staged;
         changes.push(row::put_version(&*self.store, snapshot.version())?);
         let mut done = event.clone().with_outcome("ok");
         done.detail.append(&mut detail);
-        match self.store.commit(Work { changes, events: vec![done] }).await {
+        let about = |uid: &EntityUid| done.clone().with(EventDetail::About, uid.to_string());
+        let events = if each.is_empty() { vec![done] } else { each.iter().map(about).collect() };
+        match self.store.commit(Work { changes, events }).await {
             Ok(_) => {
+                first();
                 self.engine.install(snapshot);
                 Ok(answer)
             }
             Err(error) => self.refuse(event, error.into()).await,
         }
+    }
+
+    /// Asked first thing under the turn: a permit was given before the wait. What the turn before this one changed (a
+    /// role taken, a control set put in force, a certificate revoked) must not be undone by who lost by it.
+    fn still_stands(&self, event: &AuditEvent) -> Result<(), AdminError> {
+        let snapshot = self.engine.snapshot();
+        if event.policy_version != snapshot.version() && !snapshot.still_permits(event) {
+            return Err(AdminError::PermitStale);
+        }
+        let Some(serial) = &event.serial else { return Ok(()) };
+        let identity = self.identity_of(&event.actor)?;
+        let gone = self.authority.shut_out_since(event.time, &identity, serial);
+        if gone { Err(AdminError::PermitStale) } else { Ok(()) }
     }
 
     /// Records that a permitted verb was not done, and why.

@@ -14,7 +14,7 @@ use wardkeep_store::{Change, Store, Table, Work};
 
 use super::row::{self, BundleRow, Bundles, CONTROL, ControlRow};
 use super::{AdminError, load};
-use crate::ca::{Authority, AuthoritySettings, IssuedToken, NewToken};
+use crate::ca::{Authority, AuthoritySettings, IssuedToken, NewToken, Target};
 use crate::revocation::Revoked;
 
 /// What both need.
@@ -90,7 +90,8 @@ pub async fn init(ground: &Ground, founding: Founding) -> Result<Provisioned, Ad
     hand_over(ground, uid, administrator, token_life_millis, event).await
 }
 
-/// Puts the built-in control set in force and makes a new administrator.
+/// Puts the built-in control set in force and makes a new administrator. Whatever was issued to that identity before is
+/// revoked; with a CA of the operator's own it needs a certificate that is newer than this.
 ///
 /// # Errors
 /// [`AdminError`]; nothing is changed where the administrator's entity exists or does not fit the bundle in force.
@@ -118,8 +119,13 @@ pub async fn recover(ground: &Ground, recovery: Recovery) -> Result<Provisioned,
     let revision = store.read(Table::ControlSet, CONTROL)?.map(|row| row.sequence);
     changes.push(row::put_control(revision, &ControlRow::new(Snapshot::builtin_control_set(), now, &by))?);
     changes.push(row::put_version(&**store, version)?);
+    // The name may have had an entity once. What was issued to it then must not become the administrator's.
+    let authority = authority(ground)?;
+    let mut plan = authority.plan(Target::Identity { identity: administrator.clone(), keep: Vec::new() }).await?;
+    changes.extend(plan.take_changes());
     let event = event(ground, "Recover", (by, &administrator), version)?;
     store.commit(Work { changes, events: vec![event.clone()] }).await?;
+    drop(plan);
     hand_over(ground, uid, administrator, token_life_millis, event).await
 }
 
@@ -173,6 +179,12 @@ fn event(
     })
 }
 
+fn authority(ground: &Ground) -> Result<Authority, AdminError> {
+    let Ground { store, clock, entropy, authority: told, .. } = ground;
+    let revoked = Arc::new(Revoked::new());
+    Ok(Authority::open(store.clone(), clock.clone(), entropy.clone(), told.clone(), revoked)?)
+}
+
 /// The token is made last, once record and rows are durable.
 async fn hand_over(
     ground: &Ground,
@@ -181,15 +193,13 @@ async fn hand_over(
     life_millis: Option<u64>,
     mut event: AuditEvent,
 ) -> Result<Provisioned, AdminError> {
-    let Ground { store, clock, entropy, authority: told, .. } = ground;
-    let revoked = Arc::new(Revoked::new());
-    let authority = Authority::open(store.clone(), clock.clone(), entropy.clone(), told.clone(), revoked)?;
+    let authority = authority(ground)?;
     let ca_pem = authority.certificate_pem();
     if ca_pem.is_none() {
         return Ok(Provisioned { administrator, token: None, ca_pem });
     }
     "IssueToken".clone_into(&mut event.action);
-    event.time = clock.now();
+    event.time = ground.clock.now();
     let token = authority.founding_token(event, NewToken { identity, life_millis }).await?;
     Ok(Provisioned { administrator, token: Some(token), ca_pem })
 }

@@ -56,13 +56,16 @@ impl Admin {
         holder: &EntityUid,
         keep: Vec<CertificateSerial>,
     ) -> Result<Granted, AdminError> {
+        self.still_stands(&event)?;
         let now = self.engine.snapshot();
         let snapshot = now.with_role(role, holder, true, now.version().saturating_add(1))?;
         let mut changes = vec![row::put_roles(&*self.store, holder, &snapshot.roles_of(holder))?];
         if now.roles_of(holder).contains(&role) {
             // Nothing becomes stronger: a repeated grant must not take anybody's certificates.
             let answer = Granted { tokens_voided: 0, certificates_revoked: Vec::new() };
-            return self.settle(event, Staged { snapshot, changes, detail: Vec::new(), answer }).await;
+            return self
+                .settle(event, Staged { snapshot, changes, detail: Vec::new(), each: Vec::new(), answer })
+                .await;
         }
         let identity = self.identity_of(holder)?;
         let mut plan = self.authority.plan(Target::Identity { identity, keep }).await?;
@@ -77,9 +80,9 @@ impl Admin {
         let certificates_revoked = plan.serials();
         let detail = vec![(EventDetail::Count, certificates_revoked.len().to_string())];
         let answer = Granted { tokens_voided, certificates_revoked };
-        let granted = self.settle(event, Staged { snapshot, changes, detail, answer }).await?;
-        plan.apply();
-        Ok(granted)
+        // Weak hands lose their certificates before the role is there to be used.
+        let staged = Staged { snapshot, changes, detail, each: Vec::new(), answer };
+        self.settle_after(event, staged, || plan.apply()).await
     }
 
     /// Takes a role.
@@ -100,7 +103,7 @@ impl Admin {
         self.change(event, move |admin, now, version| {
             let snapshot = now.with_role(role, &holder, false, version)?;
             let changes = vec![row::put_roles(&*admin.store, &holder, &snapshot.roles_of(&holder))?];
-            Ok(Staged { snapshot, changes, detail: Vec::new(), answer: () })
+            Ok(Staged { snapshot, changes, detail: Vec::new(), each: Vec::new(), answer: () })
         })
         .await
     }

@@ -9,7 +9,8 @@ use wardkeep_store::{Change, Table};
 
 use super::record::{self, RevocationRow, RevokedWhat, hex};
 use super::{Authority, AuthorityError, CertificateRecord, CertificateState, RevokeError};
-use crate::revocation::{ANY_ISSUER, CertificateName, IdentityCut};
+use crate::peer::Peer;
+use crate::revocation::{ANY_ISSUER, CertificateName, IdentityCut, Revocation};
 
 /// Most serials that an identity's cut may spare.
 const MAX_KEPT: usize = 64;
@@ -152,6 +153,18 @@ impl Authority {
         }
         let remaining = remaining(&all, &taken);
         Ok(Plan { authority: self, _turn: turn, changes, serials, cut, remaining })
+    }
+
+    /// Why a peer is refused at this moment, if it is.
+    #[must_use]
+    pub fn refuses(&self, peer: &Peer) -> Option<Revocation> {
+        self.revoked.refuses(peer, self.clock.now())
+    }
+
+    /// Whether the certificate under which something was decided has been revoked since.
+    #[must_use]
+    pub fn shut_out_since(&self, decided: Timestamp, identity: &Identity, serial: &CertificateSerial) -> bool {
+        self.revoked.shut_out_since(decided, identity, self.issuer_digest().unwrap_or(ANY_ISSUER), serial)
     }
 
     /// Identities that have a good certificate at the moment.

@@ -19,6 +19,7 @@ pub async fn whoami(State(app): State<Arc<App>>, asker: Asker) -> Result<Json<Wh
     if !asker.is_known() {
         return Err(Fault::UnknownIdentity);
     }
+    asker.acts_for_itself("whoami")?;
     let (peer, actor) = (asker.peer(), asker.caller().actor());
     let snapshot = app.engine.snapshot();
     Ok(Json(WhoAmI {

@@ -6,8 +6,8 @@ use axum::extract::{FromRequestParts, RawPathParams};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName};
 use wardkeep_model::{
-    Action, ActionName, AuditEvent, Caller, EncryptionContext, EntityUid, EventDetail, Fingerprint, IdError, KeyId,
-    KeyName, Permit, RequestId, RingName,
+    Action, ActionName, AuditEvent, Caller, Decision, EncryptionContext, EntityUid, EventDetail, Fingerprint, IdError,
+    KeyId, KeyName, Permit, PolicySet, RequestId, RingName,
 };
 use wardkeep_policy::{DenialReason, Denied, Question, QuestionError, Refusal, Resource, Role};
 use wardkeep_store::Work;
@@ -15,6 +15,7 @@ use wardkeep_store::Work;
 use super::idempotency::{self, IdempotencyKey};
 use super::problem::Fault;
 use crate::peer::Peer;
+use crate::revocation::Revocation;
 use crate::state::App;
 
 /// Names the subject: `Wardkeep-Subject: User::"ana"`.
@@ -48,6 +49,8 @@ pub enum HeaderError {
 #[derive(Debug, Clone)]
 pub struct Asker {
     caller: Caller,
+    /// Whether the subject header was there, be it with the caller's own name.
+    named_subject: bool,
     peer: Arc<Peer>,
     app: Arc<App>,
 }
@@ -128,25 +131,52 @@ impl Asker {
         self.app.engine.glance(&question)
     }
 
-    /// The one record of a list.
+    /// The one record of a list, whose lines are decided one by one. Who has no entity, or names a subject that it may
+    /// not act for, gets no list, not even an empty one.
     ///
     /// # Errors
-    /// [`Fault::UnknownIdentity`]: who has no entity gets no list, not even an empty one.
-    pub fn list_event(&self, action: ActionName, part: &'static str) -> Result<AuditEvent, Fault> {
-        if !self.is_known() {
-            return Err(Fault::UnknownIdentity);
+    /// As [`Asker::permit`].
+    pub async fn list_event(&self, action: ActionName, part: &'static str) -> Result<AuditEvent, Fault> {
+        self.no_subject_on_control(action)?;
+        match self.app.engine.list_event(&self.caller, action, Resource::System(part)) {
+            Ok(event) => Ok(event),
+            Err(refusal) => self.refused(refusal).await,
         }
-        Ok(self.app.engine.list_event(&self.caller, action, Resource::System(part).entity()))
     }
 
     async fn permit_for<A: Action>(&self, question: &Question<'_>) -> Result<Permit<A>, Fault> {
-        let refusal = match self.app.engine.decide::<A>(question) {
-            Ok(permit) => {
-                self.app.meters.allowed();
-                return Ok(permit);
-            }
-            Err(refusal) => refusal,
-        };
+        self.no_subject_on_control(A::NAME)?;
+        match self.app.engine.decide::<A>(question) {
+            // A grant revokes before its role counts; who was let in before the one decides with the other.
+            Ok(permit) => match self.app.authority.refuses(&self.peer) {
+                Some(why) => self.shut_out(permit.into_event(), why).await,
+                None => {
+                    self.app.meters.allowed();
+                    Ok(permit)
+                }
+            },
+            Err(refusal) => self.refused(refusal).await,
+        }
+    }
+
+    /// The engine refuses a foreign name itself; one's own says no more than none, and still does not belong there.
+    fn no_subject_on_control(&self, action: ActionName) -> Result<(), Fault> {
+        if action.set() == PolicySet::Control && self.named_subject && self.is_known() {
+            return self.acts_for_itself(action.as_str());
+        }
+        Ok(())
+    }
+
+    /// A right that the policies give, and that the certificate no longer carries.
+    async fn shut_out<T>(&self, event: AuditEvent, why: Revocation) -> Result<T, Fault> {
+        self.app.meters.denied();
+        let action = event.action.clone();
+        let event = AuditEvent { decision: Decision::Deny, policies: Vec::new(), ..event }.with_outcome("denied");
+        self.note(event.with(EventDetail::Reason, why.word())).await?;
+        Err(Fault::Denied { action })
+    }
+
+    async fn refused<T>(&self, refusal: Refusal) -> Result<T, Fault> {
         match refusal {
             Refusal::Question(error) => Err(Fault::Question(error)),
             Refusal::Denied(denied) => {
@@ -179,12 +209,12 @@ impl Asker {
         Ok(())
     }
 
-    /// Refuses the subject header at a list of control things, which asks no question that would.
+    /// Refuses the subject header at a verb about the caller itself, which asks no question that would.
     ///
     /// # Errors
     /// [`QuestionError::SubjectOnControlVerb`]
     pub fn acts_for_itself(&self, action: &'static str) -> Result<(), Fault> {
-        if self.caller.acts_for_another() {
+        if self.named_subject {
             return Err(QuestionError::SubjectOnControlVerb { action }.into());
         }
         Ok(())
@@ -237,11 +267,13 @@ fn asker(parts: &Parts, app: &Arc<App>) -> Result<Asker, Fault> {
         None => EntityUid::new(UNMAPPED, peer.identity.name()).map_err(|_| Fault::Unexpected)?,
     };
     let caller = Caller::itself(actor, Some(peer.serial.clone()), request.clone());
-    let caller = match subject(&parts.headers)? {
+    let subject = subject(&parts.headers)?;
+    let named_subject = subject.is_some();
+    let caller = match subject {
         Some(subject) => caller.on_behalf_of(subject),
         None => caller,
     };
-    Ok(Asker { caller, peer: peer.clone(), app: app.clone() })
+    Ok(Asker { caller, named_subject, peer: peer.clone(), app: app.clone() })
 }
 
 /// The subject header, at most once.

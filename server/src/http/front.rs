@@ -61,7 +61,10 @@ pub async fn enrol(State(app): State<Arc<App>>, mut request: Request, next: Next
         (_, Err(wait)) => Fault::RateLimited { wait }.into_response(),
         (Ok(id), Ok(())) => {
             request.extensions_mut().insert(id.clone());
-            carry(&app, request, next).await
+            match app.limits.enrolling() {
+                Ok(_place) => next.run(request).await,
+                Err(fault) => fault.into_response(),
+            }
         }
     };
     finish(&mut response, id.ok().as_ref());

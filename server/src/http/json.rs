@@ -1,4 +1,4 @@
-//! Bodies: JSON of bounded size, depth and number of strings, and nothing else.
+//! Bodies: JSON of bounded size, depth and number of strings and values, and nothing else.
 //!
 //! The bounds are checked on the raw bytes before any parser builds a value, so that a small body cannot become a
 //! large tree (JSON bombs: incidents.md). Errors say line, column and what was expected, and never echo what stood
@@ -32,6 +32,9 @@ pub enum BodyError {
     /// Too many texts, names included.
     #[error("the body holds more than {max} texts and names")]
     TooManyStrings { max: usize },
+    /// Too many values, be they as short as a digit.
+    #[error("the body holds more than {max} values")]
+    TooManyValues { max: usize },
     /// Not JSON, or not the JSON that is wanted.
     #[error("line {line}, column {column}: {message}")]
     Malformed { line: usize, column: usize, message: String },
@@ -55,6 +58,13 @@ pub struct Bounds {
     pub depth: usize,
     /// Texts and names.
     pub strings: usize,
+}
+
+impl Bounds {
+    /// Most values, told by the commas between them: a byte each, and dozens of bytes once they are parsed.
+    fn values(self) -> usize {
+        self.strings.saturating_mul(4)
+    }
 }
 
 /// A request body of the usual size.
@@ -167,13 +177,13 @@ pub fn read<T: DeserializeOwned>(bytes: &[u8], bounds: Bounds) -> Result<T, Body
     })
 }
 
-/// One pass over the bytes: opening brackets and quotes outside of texts. It need not be a JSON parser: whatever is
+/// One pass over the bytes: opening brackets, commas and quotes outside of texts. It need not be a JSON parser: whatever is
 /// malformed is refused by the real one afterwards.
 fn check(bytes: &[u8], bounds: Bounds) -> Result<(), BodyError> {
     if bytes.len() > bounds.bytes {
         return Err(BodyError::TooLong { max: bounds.bytes });
     }
-    let (mut depth, mut strings, mut inside, mut escaped) = (0_usize, 0_usize, false, false);
+    let (mut depth, mut strings, mut values, mut inside, mut escaped) = (0_usize, 0_usize, 1_usize, false, false);
     for byte in bytes {
         if inside {
             match byte {
@@ -190,6 +200,12 @@ fn check(bytes: &[u8], bounds: Bounds) -> Result<(), BodyError> {
                 strings += 1;
                 if strings > bounds.strings {
                     return Err(BodyError::TooManyStrings { max: bounds.strings });
+                }
+            }
+            b',' => {
+                values += 1;
+                if values > bounds.values() {
+                    return Err(BodyError::TooManyValues { max: bounds.values() });
                 }
             }
             b'[' | b'{' => {
@@ -246,13 +262,19 @@ mod tests {
         assert_eq!(refused::<serde_json::Value>(&deep), BodyError::TooDeep { max: 4 });
         let wide = format!("[{}]", ["\"a\""; 11].join(","));
         assert_eq!(refused::<serde_json::Value>(&wide), BodyError::TooManyStrings { max: 10 });
+        for value in ["0", "[]", "{}", "null"] {
+            let many = format!("[{}]", vec![value; 41].join(","));
+            assert_eq!(refused::<serde_json::Value>(&many), BodyError::TooManyValues { max: 40 }, "{value}");
+            let enough = format!("[{}]", vec![value; 40].join(","));
+            assert!(read::<serde_json::Value>(enough.as_bytes(), BOUNDS).is_ok(), "{value}");
+        }
         let long = " ".repeat(4097);
         assert_eq!(refused::<serde_json::Value>(&long), BodyError::TooLong { max: 4096 });
     }
 
     #[test]
     fn brackets_and_quotes_inside_texts_do_not_count() {
-        let text = format!("[\"{}\"]", r#"\"[[[[[{{{{{\\"#);
+        let text = format!("[\"{}\"]", r#"\"[[[[[{{{{{,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,\\"#);
         assert!(read::<Vec<String>>(text.as_bytes(), BOUNDS).is_ok());
         assert!(check(br#""a\\"[[[[["#, BOUNDS).is_err(), "an escaped backslash does not escape the quote");
     }

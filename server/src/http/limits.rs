@@ -19,6 +19,8 @@ type Keyed<K> = RateLimiter<K, DefaultKeyedStateStore<K>, DefaultClock, StateInf
 
 /// Requests that may run at once on the enrolment listener and dear verbs that may wait, where nobody says otherwise.
 const DEAR: usize = 8;
+/// Requests on the enrolment listener that may run at once.
+const ENROLLING: usize = 32;
 /// Identities or addresses whose rate is remembered before idle ones are forgotten.
 const REMEMBERED: usize = 16_384;
 
@@ -39,6 +41,7 @@ pub struct Limits {
     identities: Option<(Keyed<Identity>, Quota)>,
     addresses: Keyed<IpAddr>,
     places: Semaphore,
+    enrolling: Semaphore,
     dear: Arc<Semaphore>,
 }
 
@@ -57,6 +60,7 @@ impl Limits {
             identities,
             addresses: keyed(Quota::per_minute(enrolments)),
             places: Semaphore::new(pools.cheap as usize),
+            enrolling: Semaphore::new(ENROLLING),
             dear: Arc::new(Semaphore::new(DEAR)),
         }
     }
@@ -81,7 +85,7 @@ impl Limits {
     /// # Errors
     /// How long to wait.
     pub fn enrolment(&self, address: IpAddr) -> Result<(), Duration> {
-        let counted = self.addresses.check_key(&address);
+        let counted = self.addresses.check_key(&block(address));
         counted.map(|_| ()).map_err(|not_until| not_until.wait_time_from(DefaultClock::default().now()))
     }
 
@@ -91,6 +95,14 @@ impl Limits {
     /// [`Fault::Overloaded`], at once: a queue here would only make everybody late.
     pub fn place(&self) -> Result<SemaphorePermit<'_>, Fault> {
         self.places.try_acquire().map_err(|_| Fault::Overloaded)
+    }
+
+    /// A place among enrolments, which are nobody yet: they must not take the places of those who are somebody.
+    ///
+    /// # Errors
+    /// [`Fault::Overloaded`]
+    pub fn enrolling(&self) -> Result<SemaphorePermit<'_>, Fault> {
+        self.enrolling.try_acquire().map_err(|_| Fault::Overloaded)
     }
 
     /// A place among dear work outside of the key service: checking bundles, walking the log, signing certificates.
@@ -111,6 +123,14 @@ impl Limits {
         if self.addresses.len() > REMEMBERED {
             self.addresses.retain_recent();
         }
+    }
+}
+
+/// What one party is likely to hold: an IPv4 address, or a whole /64 of IPv6.
+fn block(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V4(address) => address.into(),
+        IpAddr::V6(address) => std::net::Ipv6Addr::from(u128::from(address) & !u128::from(u64::MAX)).into(),
     }
 }
 

@@ -24,6 +24,7 @@ pub async fn openapi(State(app): State<Arc<App>>, asker: Asker) -> Result<Respon
     if !asker.is_known() {
         return Err(Fault::UnknownIdentity);
     }
+    asker.acts_for_itself("openapi")?;
     let json = HeaderValue::from_static("application/json");
     Ok(([(header::CONTENT_TYPE, json)], app.openapi.clone()).into_response())
 }

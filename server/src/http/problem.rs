@@ -200,7 +200,9 @@ fn body(error: &BodyError) -> Place {
     match error {
         BodyError::ContentType => (S::UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type"),
         BodyError::TooLong { .. } => (S::PAYLOAD_TOO_LARGE, "body-too-large"),
-        BodyError::TooDeep { .. } | BodyError::TooManyStrings { .. } => (S::BAD_REQUEST, "body-bounds"),
+        BodyError::TooDeep { .. } | BodyError::TooManyStrings { .. } | BodyError::TooManyValues { .. } => {
+            (S::BAD_REQUEST, "body-bounds")
+        }
         BodyError::Malformed { .. } | BodyError::Unwanted => (S::BAD_REQUEST, "malformed-body"),
         BodyError::Broken => (S::BAD_REQUEST, "body-incomplete"),
         BodyError::TimedOut => (S::REQUEST_TIMEOUT, "body-timeout"),
@@ -285,6 +287,7 @@ fn admin(error: &AdminError) -> StatusCode {
         }
         AdminError::LockedOut | AdminError::AdministratorExists { .. } => S::CONFLICT,
         AdminError::PreconditionFailed { .. } => S::PRECONDITION_FAILED,
+        AdminError::PermitStale => S::FORBIDDEN,
         AdminError::BundleNotFound | AdminError::EntityNotFound => S::NOT_FOUND,
         AdminError::EntityCount { .. } | AdminError::DryRunActivates | AdminError::KindNotMapped { .. } => {
             S::BAD_REQUEST

@@ -166,13 +166,14 @@ impl Keeper {
             Ok(built) => {
                 self.authority.retell(state.told.ca.clone());
                 state.crl_end = built.crl_end;
-                drop(state);
                 announce(&built, &self.metrics);
                 // The list first: a connection made between the two steps is checked against the newer one.
                 self.revoked.replace_listed(built.listed);
                 self.api.store(Arc::new(built.api));
                 self.enrol.store(Arc::new(built.enrol));
                 self.metrics.revoked_entries.set(u32::try_from(self.revoked.len()).unwrap_or(u32::MAX));
+                // Held until here: of two rebuilds the later one must also be the later one in force.
+                drop(state);
                 Ok(())
             }
             Err(error) => {

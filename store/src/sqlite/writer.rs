@@ -99,6 +99,17 @@ impl From<rusqlite::Error> for Fault {
     }
 }
 
+/// A writer that panics must not leave a queue that takes work and never answers.
+impl Drop for Writer {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.shared.set_mode(Mode::Failed);
+            self.shared.queue.fail(&CommitError::Failed);
+            (self.on_fatal)("the thread that writes the state database panicked");
+        }
+    }
+}
+
 impl Writer {
     /// Works until the queue is closed and empty, or the disk fails.
     pub(crate) fn run(mut self) {

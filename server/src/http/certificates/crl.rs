@@ -18,6 +18,7 @@ pub async fn get_crl(State(app): State<Arc<App>>, asker: Asker) -> Result<Respon
     if !asker.is_known() {
         return Err(Fault::UnknownIdentity);
     }
+    asker.acts_for_itself("crl")?;
     let crl = app.authority.crl().ok_or(AuthorityError::NotOurs)?;
     let kind = HeaderValue::from_static("application/pkix-crl");
     Ok(([(header::CONTENT_TYPE, kind)], crl.der.to_vec()).into_response())

@@ -6,6 +6,7 @@ use axum::Json;
 use axum::extract::State;
 use wardkeep_api::control_set::{ControlSet, PutControlSet};
 use wardkeep_model::action::ChangeControlSet;
+use wardkeep_policy::CONTROL_SET;
 
 use crate::http::etag::{IfMatch, Tagged};
 use crate::http::extract::Asker;
@@ -23,6 +24,6 @@ pub async fn put_control_set(
     LargeJson(body): LargeJson<PutControlSet>,
 ) -> Result<Tagged<Json<ControlSet>>, Fault> {
     let _place = app.limits.dear()?;
-    let permit = asker.permit_control::<ChangeControlSet>("control-set").await?;
+    let permit = asker.permit_control::<ChangeControlSet>(CONTROL_SET).await?;
     Ok(super::answer(app.admin.change_control_set(permit, body.text, revision).await?))
 }

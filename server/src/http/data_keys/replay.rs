@@ -16,7 +16,7 @@ use super::generate::{answer, generate};
 use super::unwrap::unwrap;
 use crate::http::extract::{Asker, Use};
 use crate::http::idempotency::{Kept, keep, kept};
-use crate::http::problem::Fault;
+use crate::http::problem::{Fault, place};
 use crate::state::App;
 
 /// Generates, or answers with what the same request generated before.
@@ -30,8 +30,10 @@ pub(super) async fn once(
     idempotency: Idempotency,
 ) -> Result<DataKey, Fault> {
     let shows = asked.plaintext || asked.recipient.is_some();
-    if let Some(found) = kept(&*app.store, &idempotency, app.clock.now())? {
-        return again(app, asker, asked, found, shows).await;
+    match kept(&*app.store, &idempotency, app.clock.now()) {
+        Ok(None) => {}
+        Ok(Some(found)) => return again(app, asker, asked, found, shows).await,
+        Err(fault) => return spoilt(asker, asked, fault).await,
     }
     let (key, context, plaintext) = (asked.key.clone(), asked.context.clone(), asked.plaintext);
     let recipient = asked.recipient.as_ref().map(|key| RecipientKey::from_spki_der(key.spki_der())).transpose()?;
@@ -43,6 +45,15 @@ pub(super) async fn once(
     }
     // Another request with the same key was first: its data key is the answer, and mine was never seen by anybody.
     again(app, asker, kms::GenerateDataKey { key, context, recipient, plaintext }, first, shows).await
+}
+
+/// That the key was used with another body is told to who may generate, and to nobody else.
+async fn spoilt(asker: &Asker, asked: kms::GenerateDataKey, fault: Fault) -> Result<DataKey, Fault> {
+    let print = asked.recipient.as_ref().map(RecipientKey::fingerprint);
+    let used = Use { key: &asked.key, context: Some(&asked.context), recipient: print.as_ref(), compromised: false };
+    let permit: Permit<action::GenerateDataKey> = asker.permit_use(used).await?;
+    asker.note(permit.into_event().with_outcome(place(&fault).1)).await?;
+    Err(fault)
 }
 
 async fn again(

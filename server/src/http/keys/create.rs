@@ -7,7 +7,8 @@ use axum::extract::State;
 use http::StatusCode;
 use wardkeep_api::key::{CreateKey, Key};
 use wardkeep_kms::NewKey;
-use wardkeep_model::{KeyId, action};
+use wardkeep_model::{KeyFacts, KeyId, action};
+use wardkeep_policy::Resource;
 
 use super::{answer, spec, usage};
 use crate::http::etag::Tagged;
@@ -26,10 +27,21 @@ pub async fn create_key(
     let CreateKey { key, spec: spec_word, usage: usage_word, labels, rotation_days, activate } = body.value;
     let id = KeyId::parse(&key)?;
     let idempotency = keyed.idempotency("create-key", id.as_str(), body.hash);
-    let new =
-        NewKey { id: id.clone(), spec: spec(spec_word), usage: usage(usage_word), labels, rotation_days, activate };
+    let (spec, usage) = (spec(spec_word), usage(usage_word));
+    // Decided on the key as it is to be, whether or not there is one of that name: a rule about labels, usage or spec
+    // would otherwise be blind at the one moment when they are chosen.
+    let facts = KeyFacts {
+        id: id.clone(),
+        usage,
+        spec,
+        labels: Arc::new(labels.clone()),
+        exportable: false,
+        origin: "wardkeep",
+        revision: 0,
+    };
 
-    let permit = keyed.asker.permit_key::<action::CreateKey>(&id).await?;
+    let permit = keyed.asker.permit::<action::CreateKey>(Resource::Key(&facts)).await?;
+    let new = NewKey { id, spec, usage, labels, rotation_days, activate };
     let made = app.kms.create_key(permit, new, idempotency).await?;
     Ok((StatusCode::CREATED, answer(&made)?))
 }

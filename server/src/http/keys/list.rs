@@ -43,7 +43,7 @@ pub async fn list_keys(
     let ring = ring.as_deref().map(RingName::new).transpose()?;
     let list = ListKeys { ring, after, limit: page.limit()? };
 
-    let event = asker.list_event(ActionName::DescribeKey, "keys")?;
+    let event = asker.list_event(ActionName::DescribeKey, "keys").await?;
     let mut may_see = |facts: &KeyFacts| asker.glance::<DescribeKey>(Resource::Key(facts));
     let found = app.kms.list_keys(&list, &mut may_see, event).await?;
     let next = found.next.as_deref().map(cursor);

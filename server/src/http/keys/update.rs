@@ -6,7 +6,8 @@ use axum::Json;
 use axum::extract::State;
 use wardkeep_api::key::{Key, UpdateKey};
 use wardkeep_kms::{KeyUpdate, Precondition};
-use wardkeep_model::action;
+use wardkeep_model::{KeyFacts, action};
+use wardkeep_policy::Resource;
 
 use super::answer;
 use crate::http::etag::{IfMatch, Tagged};
@@ -31,6 +32,12 @@ pub async fn update_key(
     let UpdateKey { labels, rotation_days } = body.value;
     let update = KeyUpdate { labels, rotation_days: rotation_days.map(|days| (days > 0).then_some(days)) };
 
+    // Decided on the key as it is to be and on the key as it is: nobody relabels a key into their reach, or out of the
+    // reach of a rule. The permit that is used and recorded is the second.
+    if let (Some(labels), Some(facts)) = (&update.labels, app.kms.facts(&id)) {
+        let wanted = KeyFacts { labels: Arc::new(labels.clone()), revision: 0, ..facts };
+        drop(keyed.asker.permit::<action::UpdateKey>(Resource::Key(&wanted)).await?);
+    }
     let permit = keyed.asker.permit_key::<action::UpdateKey>(&id).await?;
     answer(&app.kms.update_key(permit, &id, update, precondition, idempotency).await?)
 }

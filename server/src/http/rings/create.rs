@@ -8,6 +8,7 @@ use http::StatusCode;
 use wardkeep_api::ring::{CreateRing, Ring};
 use wardkeep_kms::NewRing;
 use wardkeep_model::{RingName, action};
+use wardkeep_policy::Resource;
 
 use crate::http::etag::Tagged;
 use crate::http::extract::KeyedAsker;
@@ -27,7 +28,9 @@ pub async fn create_ring(
     let name = RingName::new(&name)?;
     let idempotency = keyed.idempotency("create-ring", name.as_str(), body.hash);
 
-    let permit = keyed.asker.permit_ring::<action::CreateRing>(&name).await?;
+    // Decided on the labels that it is to have, whether or not there is a ring of that name.
+    let wanted = Resource::Ring { name: &name, labels: Some(&labels) };
+    let permit = keyed.asker.permit::<action::CreateRing>(wanted).await?;
     let made = app.kms.create_ring(permit, NewRing { name, labels }, idempotency).await?;
     Ok((StatusCode::CREATED, Tagged { revision: made.revision, answer: Json(super::ring(&made)) }))
 }

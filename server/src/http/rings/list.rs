@@ -26,7 +26,7 @@ pub async fn list_rings(
     let after = page.after(|name| RingName::new(name).ok())?.map(|name| name.to_string());
     let list = ListRings { after, limit: page.limit()? };
 
-    let event = asker.list_event(ActionName::DescribeRing, "rings")?;
+    let event = asker.list_event(ActionName::DescribeRing, "rings").await?;
     let mut may_see =
         |ring: &RingInfo| asker.glance::<DescribeRing>(Resource::Ring { name: &ring.name, labels: Some(&ring.labels) });
     let found = app.kms.list_rings(&list, &mut may_see, event).await?;

@@ -17,8 +17,7 @@ use crate::state::App;
 /// Lists the roles that the caller may see, with their holders.
 #[utoipa::path(get, path = "/v1/roles", tag = "roles", responses((status = 200, body = Roles)))]
 pub async fn list_roles(State(app): State<Arc<App>>, asker: Asker) -> Result<Json<Roles>, Fault> {
-    let event = asker.list_event(ActionName::DescribeRole, "roles")?;
-    asker.acts_for_itself("DescribeRole")?;
+    let event = asker.list_event(ActionName::DescribeRole, "roles").await?;
     let may_see = |role: &&Role| asker.glance::<DescribeRole>(Resource::Role(**role)).is_some();
     let seen = Role::ALL.iter().filter(may_see).map(|role| RoleMembers {
         role: super::word(*role),
