@@ -157,7 +157,8 @@ async fn no_canary_comes_to_light() {
     let running = house.disk();
     house.stop().await;
     let lines = log.text();
-    assert!(lines.contains("denied") && lines.len() > 1_000, "the log was listened to");
+    // The server says so once it answers: an empty log would prove nothing.
+    assert!(lines.contains("ready"), "the log was not listened to: {lines}");
     assert!(metrics.contains("wardkeep_http_requests_total"), "{metrics}");
 
     let mut places: Vec<(String, Vec<u8>)> = vec![

@@ -10,14 +10,14 @@ use http::Method;
 use serde_json::{Value, json};
 use wardkeep_tests::ask::code;
 use wardkeep_tests::routes::{self, Guard, Named, Route};
-use wardkeep_tests::{Answer, Ask, House, Person, committed};
+use wardkeep_tests::{Answer, Ask, House, Person, bundle, committed};
 
 /// The people of the matrix, and what its routes are about.
 struct Scene {
     house: House,
     mine: Named,
     theirs: Named,
-    /// Had an entity when it enrolled.
+    /// Had an entity when it enrolled, and has none.
     ghost: Person,
     /// Has an entity, and no right at all.
     eve: Person,
@@ -34,8 +34,7 @@ impl Scene {
         let _bob = house.user("bob", &["writers"]).await;
         let eve = house.user("eve", &[]).await;
         let app = house.service("app", &["applications"]).await;
-        let ghost = house.user("ghost", &[]).await;
-        let _deleted = house.ask(&house.admin, Ask::new(Method::DELETE, "/v1/entities/User/ghost")).await.ok();
+        let ghost = ghost(&house).await;
         let wrapped = house.post(&ann, "/v1/data-keys", json!({"key": "mine/wrap", "context": {"a": "b"}})).await.ok();
         let sealed = house.post(&ann, "/v1/encrypt", json!({"key": "mine/seal", "plaintext": "AA=="})).await.ok();
         let token = house.token(&house.admin, "user", "bob").await.ok();
@@ -57,6 +56,18 @@ impl Scene {
         };
         Self { house, mine, theirs, ghost, eve, ann, app }
     }
+}
+
+/// A good certificate without an entity: it stood in a bundle that is no longer in force. (Deleting an entity takes the
+/// certificates with it.)
+async fn ghost(house: &House) -> Person {
+    let mut haunted = bundle::tested();
+    haunted.entities = Some(json!([{"uid": {"type": "User", "id": "ghost"}, "attrs": {}, "parents": []}]).to_string());
+    let _haunted = house.post(&house.admin, "/v1/bundles", bundle::activation(&haunted)).await.ok();
+    let token = house.token(&house.admin, "user", "ghost").await.ok();
+    let ghost = house.enrol(token["token"].as_str().unwrap()).await;
+    let _laid = house.post(&house.admin, "/v1/bundles", bundle::activation(&bundle::tested())).await.ok();
+    ghost
 }
 
 /// Something that was wrapped, claiming to be of another key: enough to be decided on.

@@ -32,10 +32,13 @@ impl Step {
         }
         let version = chance.below(key.versions.len());
         let (number, state) = (key.versions[version].version, key.versions[version].state);
+        // A rotation does not go round a suspension.
+        let held = [Some(KeyState::Suspended), Some(KeyState::PreActivation)];
+        let rotates = !held.contains(&key.versions.last().map(|newest| newest.state));
         match chance.below(20) {
             0 => Self::Schedule,
             1..=3 => Self::Label(BTreeMap::from([("n".to_owned(), chance.below(1000).to_string())])),
-            4..=9 if key.versions.len() < MAX_VERSIONS => Self::Rotate,
+            4..=9 if key.versions.len() < MAX_VERSIONS && rotates => Self::Rotate,
             10 if state != KeyState::Compromised => Self::Compromise(number),
             _ => match state {
                 KeyState::Active if chance.once_in(2) => Self::Suspend(number),

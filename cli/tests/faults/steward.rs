@@ -159,9 +159,9 @@ impl Steward {
 
     async fn carry_out(&mut self, client: &Client, deed: &Deed) -> Result<(), CallError> {
         match deed {
-            Deed::Put(name, n) => drop(client.entities().put(vec![entity("User", name, Some(*n))]).await?),
-            Deed::Delete(name) => drop(client.entities().delete(&user(name)).await?),
-            Deed::Grant(role, name) => drop(client.roles().grant(*role, &user(name), Vec::new()).await?),
+            Deed::Put(name, n) => client.entities().put(vec![entity("User", name, Some(*n))]).await.map(drop)?,
+            Deed::Delete(name) => client.entities().delete(&user(name)).await.map(drop)?,
+            Deed::Grant(role, name) => client.roles().grant(*role, &user(name), Vec::new()).await.map(drop)?,
             Deed::Take(role, name) => client.roles().revoke(*role, &user(name)).await?,
             Deed::Void(id) => client.tokens().revoke(id).await?,
             Deed::Revoke(name) => {

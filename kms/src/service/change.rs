@@ -11,7 +11,7 @@ use crate::keyring::{Key, VersionBody};
 use crate::lifecycle::{Answer, Verb, answer};
 use crate::service::create::material_row;
 use crate::service::guard::{check_labels, check_rotation, fits_key, has_verb};
-use crate::service::record::{Asked, Edit};
+use crate::service::record::{Asked, Edit, replayed};
 use crate::service::{Idempotency, Inner, KeyInfo, Kms, Precondition};
 
 /// Most versions of a key. Each stands in the key's row, public half included.
@@ -79,6 +79,10 @@ impl Kms {
             let (event, id, asked) = (event.clone(), id.clone(), Asked { precondition, idempotency });
             async move {
                 let key = inner.key(&id)?;
+                // A request sent again is answered as it was then, whatever the key's state is by now.
+                if let Some(sequence) = replayed(&key.body.replays, asked.idempotency, inner.clock.now())? {
+                    return inner.replay(event, &id, sequence).await.map(|key| KeyInfo::new(&key));
+                }
                 rotatable(&key)?;
                 let made = inner.make(key.body.spec, key.body.usage).await?;
                 let edit = |key: &Key, now| {

@@ -26,12 +26,15 @@ async fn a_request_sent_again_takes_effect_once() {
     let fixture = with_key().await;
     let key = id("ring/key");
     let first = fixture.kms.rotate_key(fixture.permit(&key), &key, NONE, asked(1, 1)).await.unwrap();
-    // Others change it in between; the replay still answers as then.
+    // Others change it in between; the replay still answers as then, also where the verb itself would now be refused.
     fixture.suspend(&key).await;
+    let again = fixture.kms.rotate_key(fixture.permit(&key), &key, NONE, asked(1, 1)).await.unwrap();
+    assert_eq!(again.facts.revision, first.facts.revision);
+    fixture.kms.enable_key(fixture.permit(&key), &key, None, NONE, None).await.unwrap();
     fixture.rotate(&key).await;
     let again = fixture.kms.rotate_key(fixture.permit(&key), &key, NONE, asked(1, 1)).await.unwrap();
     assert_eq!((again.facts.revision, again.versions), (first.facts.revision, first.versions));
-    assert_eq!(fixture.kms.facts(&key).unwrap().revision, 4);
+    assert_eq!(fixture.kms.facts(&key).unwrap().revision, 5);
     let other = fixture.kms.rotate_key(fixture.permit(&key), &key, NONE, asked(1, 2)).await;
     assert_eq!(other.err(), Some(KmsError::IdempotencyMismatch));
     // The same after a restart: the row carries it.
@@ -41,7 +44,7 @@ async fn a_request_sent_again_takes_effect_once() {
     // After a day the request is a new one.
     fixture.clock.advance_days(1);
     let later = fixture.kms.rotate_key(fixture.permit(&key), &key, NONE, asked(1, 1)).await.unwrap();
-    assert_eq!(later.facts.revision, 5);
+    assert_eq!(later.facts.revision, 6);
 }
 
 #[tokio::test]

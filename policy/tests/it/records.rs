@@ -189,3 +189,33 @@ fn policies_that_look_through_references_see_what_they_reach() {
     assert_eq!(opens(&engine, "User::\"ana\"", &context), "allow");
     assert_eq!(opens(&engine, "User::\"ben\"", &context), "no-permit-on-record");
 }
+
+/// Policies were validated for the principals that the schema names, and Cedar's evaluator looks at none of them.
+#[test]
+fn who_the_schema_keeps_from_an_action_gets_no_record_by_a_rule_for_everybody() {
+    let schema = SCHEMA.replace(
+        "action create, read appliesTo { principal: [User, Service]",
+        "action create appliesTo { principal: [User], resource: [Note], context: { actor: Wardkeep::Actor } };
+         action read appliesTo { principal: [User]",
+    );
+    let rules = r#"@id("all") permit(principal, action, resource);"#;
+    let engine = engine(world(&bundle(MANIFEST, &schema, rules)));
+    assert_eq!(opens(&engine, "User::\"ben\"", &note("User::\"ana\"")), "allow");
+    assert_eq!(opens(&engine, "Service::\"app\"", &note("User::\"ana\"")), "no-permit-on-record");
+    let (key, app, own) = (facts("r/k"), caller("Service::\"app\""), note("User::\"ana\""));
+    let denial = denied::<GenerateDataKey>(&engine, &ask(&app, Resource::Key(&key), Some(&own)));
+    assert_eq!(denial.reason.as_str(), "no-permit-on-record");
+    assert!(denial.event.policies.is_empty(), "the key's permit did not determine a denial");
+    assert_eq!(denial.event.record.map(|(_, action)| action), Some("Action::\"create\"".to_owned()));
+    // It is the subject that counts: a service that acts for a user reads as that user, and never a user as a service.
+    let acts =
+        [("Service::\"app\"", "User::\"ben\"", "allow"), ("User::\"ben\"", "Service::\"app\"", "no-permit-on-record")];
+    for (actor, subject, wanted) in acts {
+        let caller = acting(actor, subject);
+        assert_eq!(
+            outcome::<UnwrapDataKey>(&engine, &ask(&caller, Resource::Key(&key), Some(&own))),
+            wanted,
+            "{actor}"
+        );
+    }
+}

@@ -140,3 +140,43 @@ fn each_builtin_role_has_its_own_verbs() {
         assert_eq!((grants, activates, reads, verifies), expected, "{role}");
     }
 }
+
+/// The lock-out rule asks the very question that the verb asks.
+#[test]
+fn the_right_to_another_part_is_no_right_to_the_control_set() {
+    let (snapshot, root) = (world(&groups()), uid("User::\"root\""));
+    let builtin = Snapshot::builtin_control_set();
+    let change = r#"principal, action == Wardkeep::Action::"ChangeControlSet", resource == Wardkeep::System"#;
+    for (text, open) in [
+        (format!("permit({change}::\"wardkeep\");"), false),
+        (format!("permit({change}::\"control-set\");"), true),
+        (format!("{builtin} forbid({change}::\"control-set\");"), false),
+        (format!("{builtin} forbid({change}::\"wardkeep\");"), true),
+    ] {
+        let changed = snapshot.with_control_set(&text, 9).unwrap();
+        assert_eq!(changed.may_change_control_set(&root), open, "{text}");
+        let (engine, root) = (engine(changed), caller("User::\"root\""));
+        let question = ask(&root, Resource::System(wardkeep_policy::CONTROL_SET), None);
+        assert_eq!(outcome::<ChangeControlSet>(&engine, &question) == "allow", open, "the verb: {text}");
+    }
+}
+
+#[test]
+fn what_was_decided_is_asked_again_of_a_later_snapshot() {
+    use wardkeep_model::action::{GrantRole, IssueToken};
+    let (before, root, ana) = (world(&groups()), uid("User::\"root\""), uid("User::\"ana\""));
+    let after = before.with_role(Role::Admin, &root, false, 9).unwrap();
+    let (engine, caller) = (engine(before.clone()), caller("User::\"root\""));
+    let grant = engine.decide::<GrantRole>(&ask(&caller, Resource::Role(Role::Auditor), None)).unwrap().into_event();
+    let token = engine.decide::<IssueToken>(&ask(&caller, Resource::Identity(&ana), None)).unwrap().into_event();
+    let set = ask(&caller, Resource::System(wardkeep_policy::CONTROL_SET), None);
+    let set = engine.decide::<ChangeControlSet>(&set).unwrap().into_event();
+    for event in [&grant, &token, &set] {
+        assert!(before.still_permits(event), "{}", event.action);
+    }
+    assert!(!after.still_permits(&grant) && !after.still_permits(&token), "the role is gone");
+    assert!(after.still_permits(&set), "and security-admin is still held");
+    let key = facts("r/k");
+    let data = engine.decide::<DescribeKey>(&ask(&caller, Resource::Key(&key), None)).unwrap().into_event();
+    assert!(!before.still_permits(&data), "a data verb waits for no turn");
+}

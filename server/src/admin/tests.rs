@@ -1,13 +1,17 @@
 //! Ways up and ways to be shut out, each refused.
 
+use std::time::Duration;
+
 use http::Method;
 use serde_json::{Value, json};
-use wardkeep_policy::{BundleSource, Role};
+use wardkeep_policy::{BundleSource, Role, Snapshot};
+use wardkeep_store::{Table, Work};
 
 use super::provision::{self, Founding, Recovery};
 use super::{AdminError, load};
 use crate::Server;
-use crate::testing::{House, config, enrol, ground, identity, user};
+use crate::ca::{Enrolment, Target};
+use crate::testing::{Answer, House, config, csr, enrol, ground, identity, user};
 
 const OPEN: &str = r#"@id("everybody") permit(principal, action, resource);"#;
 const SHUT: &str = r#"@id("nobody") forbid(principal, action, resource);"#;
@@ -191,4 +195,153 @@ async fn a_house_is_founded_once_and_recovered_when_all_else_fails() {
     enrol(&running.app, &made.token.unwrap().text).await;
     assert!(running.app.engine.snapshot().may_change_control_set(&user("zoe")));
     running.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_control_set_that_speaks_of_another_part_locks_everybody_out() {
+    let house = House::new().await;
+    let builtin = Snapshot::builtin_control_set();
+    let change = r#"principal, action == Wardkeep::Action::"ChangeControlSet", resource == Wardkeep::System"#;
+    for text in [format!("permit({change}::\"wardkeep\");"), format!("{builtin} forbid({change}::\"control-set\");")] {
+        let said = house.ask(&house.ana, Method::PUT, "/v1/control-set", json!({"text": text})).await;
+        assert_eq!(said.said(), (409, "would-lock-out"), "{text}: {}", said.body);
+    }
+    let narrow = json!({"text": format!("permit({change}::\"control-set\");")});
+    assert_eq!(house.ask(&house.ana, Method::PUT, "/v1/control-set", narrow).await.status, 200);
+    let back = json!({"text": builtin});
+    assert_eq!(house.ask(&house.ana, Method::PUT, "/v1/control-set", back).await.status, 200, "and it can be changed");
+}
+
+/// Bob asks, and while he waits for his turn something is taken from him.
+async fn bob_waits(taken: impl AsyncFnOnce(&House, &crate::peer::Peer)) -> (House, Answer) {
+    let house = House::new().await;
+    let bob = house.newcomer("bob").await;
+    let keep = json!({"keep_certificates": [bob.serial.as_str()]});
+    assert_eq!(house.ask(&house.ana, Method::PUT, &member("security-admin", "bob"), keep).await.status, 200);
+    let said = {
+        let turn = house.app.admin.turn.lock().await;
+        let text = json!({"text": format!("{}\n{OPEN}", Snapshot::builtin_control_set())});
+        let asked = house.ask(&bob, Method::PUT, "/v1/control-set", text);
+        let meanwhile = async {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            assert!(!house.log().iter().any(|line| line.starts_with("ChangeControlSet")), "he waits");
+            taken(&house, &bob).await;
+            drop(turn);
+        };
+        tokio::join!(asked, meanwhile).0
+    };
+    (house, said)
+}
+
+#[tokio::test]
+async fn a_right_that_ends_in_the_queue_is_none() {
+    let (house, said) = bob_waits(async |house, _| {
+        let now = house.app.engine.snapshot();
+        let without = now.with_role(Role::SecurityAdmin, &user("bob"), false, now.version() + 1).unwrap();
+        house.app.engine.install(without);
+    })
+    .await;
+    assert_eq!(said.said(), (403, "permit-stale"), "{}", said.body);
+    assert!(house.log().contains(&"ChangeControlSet permit-stale".to_owned()), "{:?}", house.log());
+    assert_eq!(house.app.engine.snapshot().control_text(), Snapshot::builtin_control_set());
+    // A right that outlives the change is as good as before.
+    let (_, said) = bob_waits(async |house, _| {
+        let now = house.app.engine.snapshot();
+        house.app.engine.install(now.with_role(Role::Auditor, &user("ana"), false, now.version() + 1).unwrap());
+    })
+    .await;
+    assert_eq!(said.status, 200, "{}", said.body);
+}
+
+#[tokio::test]
+async fn a_certificate_that_is_revoked_in_the_queue_changes_nothing() {
+    let (house, said) = bob_waits(async |house, bob| {
+        let mut plan = house.app.authority.plan(Target::Serial(bob.serial.clone())).await.unwrap();
+        let changes = plan.take_changes();
+        house.store.commit(Work { changes, events: vec![] }).await.unwrap();
+        plan.apply();
+    })
+    .await;
+    assert_eq!(said.said(), (403, "permit-stale"), "{}", said.body);
+    assert_eq!(house.app.engine.snapshot().control_text(), Snapshot::builtin_control_set());
+}
+
+#[tokio::test]
+async fn who_was_let_in_before_a_grant_does_not_decide_with_the_role() {
+    let house = House::new().await;
+    let bob = house.newcomer("bob").await;
+    assert_eq!(house.ask(&house.ana, Method::PUT, &member("security-admin", "bob"), Value::Null).await.status, 200);
+    // The peer stands for a request that had passed the accept loop before the grant.
+    let said = house.ask(&bob, Method::PUT, "/v1/control-set", json!({"text": OPEN})).await;
+    assert_eq!(said.said(), (403, "denied"), "{}", said.body);
+    let records = house.store.audit(1, 1000).unwrap();
+    let told = |line: &str| line.contains("ChangeControlSet") && line.contains("certificate-revoked");
+    assert!(records.iter().any(|record| told(&record.line) && record.line.contains("deny")));
+    assert!(house.log().contains(&"ChangeControlSet denied".to_owned()));
+}
+
+#[tokio::test]
+async fn what_a_deleted_identity_had_opens_nothing_for_the_next_of_its_name() {
+    let house = House::new().await;
+    let bob = house.newcomer("bob").await;
+    let asked = json!({"identity": identity("user", "bob").to_string()});
+    let open = house.post(&house.ana, "/v1/tokens", asked).await;
+    let gone = house.ask(&house.ana, Method::DELETE, "/v1/entities/User/bob", Value::Null).await;
+    assert_eq!(gone.status, 200, "{}", gone.body);
+    assert!(house.app.authority.refuses(&bob).is_some(), "the certificate");
+    let entity = json!({"entities": [{"uid": {"type": "User", "id": "bob"}}]});
+    assert_eq!(house.post(&house.ana, "/v1/entities", entity).await.status, 200);
+    house.key("r/k", "aes-256-gcm", "wrap").await;
+    assert_eq!(house.get(&bob, "/v1/keys/r/k").await.said(), (403, "denied"), "not revived with the name");
+    assert!(redeemed(&house, open.body["token"].as_str().unwrap()).await.is_err(), "nor the token");
+    let again = house.certified("bob").await;
+    assert_eq!(house.app.authority.refuses(&again), None, "what is issued to the new one is good");
+    let team = house.ask(&house.ana, Method::DELETE, "/v1/entities/User/nobody", Value::Null).await;
+    assert_eq!(team.said(), (404, "entity-not-found"));
+    assert!(house.log().contains(&"ChangeEntity entity-not-found".to_owned()));
+}
+
+async fn redeemed(house: &House, token: &str) -> Result<crate::ca::Issued, crate::ca::IssueError> {
+    let admission = super::PolicyAdmission(house.app.engine.clone());
+    let request = wardkeep_model::RequestId::new("late").unwrap();
+    house.app.authority.enrol(Enrolment { token, csr_pem: &csr(), request }, &admission).await
+}
+
+#[tokio::test]
+async fn recovery_revives_no_old_credential_of_the_name_it_takes() {
+    let house = House::with(config(), BundleSource::starter()).await;
+    let zoe = house.newcomer("zoe").await;
+    let asked = json!({"identity": identity("user", "zoe").to_string()});
+    let open = house.post(&house.ana, "/v1/tokens", asked).await;
+    // As a version left it that revoked nothing with an entity.
+    let row = house.store.read(Table::Entity, "User::\"zoe\"").unwrap().unwrap();
+    let delete = wardkeep_store::Change::Delete { table: Table::Entity, id: row.id, expected: row.sequence };
+    house.store.commit(Work { changes: vec![delete], events: vec![] }).await.unwrap();
+    let ground = ground(&house.store, &config());
+    let recovery = Recovery { administrator: identity("user", "zoe"), starter_bundle: false, token_life_millis: None };
+    let made = provision::recover(&ground, recovery).await.unwrap();
+    assert!(redeemed(&house, open.body["token"].as_str().unwrap()).await.is_err(), "the old token");
+    let reopened = std::sync::Arc::new(crate::revocation::Revoked::new());
+    let authority = crate::ca::Authority::open(
+        house.store.clone(),
+        ground.clock.clone(),
+        ground.entropy.clone(),
+        ground.authority.clone(),
+        reopened,
+    );
+    assert!(authority.unwrap().refuses(&zoe).is_some(), "the old certificate");
+    assert!(redeemed(&house, &made.token.unwrap().text).await.is_ok(), "the new token");
+}
+
+#[tokio::test]
+async fn every_entity_of_a_change_has_its_record() {
+    let house = House::new().await;
+    let entity = |id: &str| json!({"uid": {"type": "User", "id": id}});
+    let body = json!({"entities": [entity("one"), entity("two"), entity("two"), entity("three")]});
+    assert_eq!(house.post(&house.ana, "/v1/entities", body).await.status, 200);
+    let records = house.store.audit(1, 1000).unwrap();
+    for name in ["one", "two", "three"] {
+        let named = |line: &str| line.contains("ChangeEntity") && line.contains(name);
+        assert_eq!(records.iter().filter(|record| named(&record.line)).count(), 1, "{name}");
+    }
 }

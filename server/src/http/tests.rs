@@ -337,3 +337,107 @@ async fn probes_tell_no_names() {
     }
     house.stop().await;
 }
+
+const NO_PROD: &str = r#"
+    @id("all") permit(principal, action, resource);
+    @id("keys") forbid(principal, action in [Wardkeep::Action::"CreateKey", Wardkeep::Action::"UpdateKey"], resource)
+        when { resource.hasTag("env") && resource.getTag("env") == "prod" };
+    @id("rings") forbid(principal, action == Wardkeep::Action::"CreateRing", resource)
+        when { resource.hasTag("env") && resource.getTag("env") == "prod" };
+    @id("usage") forbid(principal, action == Wardkeep::Action::"CreateKey", resource)
+        when { resource has usage && resource.usage == "sign" };"#;
+
+fn bundle_of(text: &str) -> BundleSource {
+    BundleSource { policies: vec![("rules.cedar".to_owned(), text.to_owned())], ..BundleSource::starter() }
+}
+
+/// A rule about labels holds at the moment when they are chosen, and not only afterwards.
+#[tokio::test]
+async fn what_is_made_is_decided_on_as_it_is_to_be() {
+    let house = House::with(config(), bundle_of(NO_PROD)).await;
+    let (prod, lab) = (json!({"env": "prod"}), json!({"env": "lab"}));
+    let denied = (403, "denied");
+    let ring = async |name: &str, labels: &Value| {
+        house.post(&house.ana, "/v1/rings", json!({"name": name, "labels": labels})).await
+    };
+    assert_eq!(ring("r", &prod).await.said(), denied);
+    assert_eq!(ring("r", &lab).await.status, 201);
+    assert_eq!(ring("r", &prod).await.said(), denied, "one that exists is no other question");
+    let key = async |name: &str, usage: &str, labels: &Value| {
+        let spec = if usage == "sign" { "ed25519" } else { "aes-256-gcm" };
+        let body = json!({"key": name, "spec": spec, "usage": usage, "labels": labels});
+        house.post(&house.ana, "/v1/keys", body).await
+    };
+    assert_eq!(key("r/k", "wrap", &prod).await.said(), denied);
+    assert_eq!(key("r/k", "sign", &lab).await.said(), denied, "usage and spec are known too");
+    assert_eq!(key("r/k", "wrap", &lab).await.status, 201);
+    assert_eq!(key("r/k", "wrap", &prod).await.said(), denied);
+    let relabel = async |labels: &Value| {
+        let etag = house.get(&house.ana, "/v1/keys/r/k").await.etag();
+        let headers = [("if-match", etag.as_str())];
+        house.ask_with(&house.ana, Method::PATCH, "/v1/keys/r/k", json!({"labels": labels}), &headers).await
+    };
+    assert_eq!(relabel(&prod).await.said(), denied, "nobody labels a key into a rule's reach");
+    assert_eq!(house.get(&house.ana, "/v1/keys/r/k").await.body["labels"], lab);
+    assert_eq!(relabel(&json!({})).await.status, 200);
+    for line in ["CreateRing denied", "CreateKey denied", "UpdateKey denied"] {
+        assert!(house.log().contains(&line.to_owned()), "{line}");
+    }
+}
+
+#[tokio::test]
+async fn nobody_labels_a_key_out_of_a_rules_reach() {
+    let house = House::with(config(), bundle_of(r#"@id("all") permit(principal, action, resource);"#)).await;
+    house.post(&house.ana, "/v1/rings", json!({"name": "r"})).await;
+    let key = json!({"key": "r/k", "spec": "aes-256-gcm", "usage": "wrap", "labels": {"env": "prod"}});
+    assert_eq!(house.post(&house.ana, "/v1/keys", key).await.status, 201);
+    let source = bundle_of(NO_PROD);
+    let policies = json!([{"name": "p.cedar", "text": NO_PROD}]);
+    let load = json!({"manifest": source.manifest, "schema": source.schema, "policies": policies, "activate": true});
+    assert_eq!(house.post(&house.ana, "/v1/bundles", load).await.status, 200);
+    let headers = [("if-match", "\"1\"")];
+    let labels = json!({"labels": {"env": "lab"}});
+    let said = house.ask_with(&house.ana, Method::PATCH, "/v1/keys/r/k", labels, &headers).await;
+    assert_eq!(said.said(), (403, "denied"), "the labels it has count as well");
+}
+
+#[tokio::test]
+async fn a_spoilt_replay_is_told_to_who_may_generate_and_to_nobody_else() {
+    let house = House::new().await;
+    house.key("r/k", "aes-256-gcm", "wrap").await;
+    let ask = async |body: Value| {
+        house.ask_with(&house.ana, Method::POST, "/v1/data-keys", body, &[("idempotency-key", "one")]).await
+    };
+    let other = json!({"key": "r/k", "context": {"a": "b"}});
+    assert_eq!(ask(json!({"key": "r/k"})).await.status, 200);
+    assert_eq!(ask(other.clone()).await.said(), (422, "idempotency-mismatch"));
+    assert!(house.log().contains(&"GenerateDataKey idempotency-mismatch".to_owned()), "it was decided, and recorded");
+    let source = BundleSource::starter();
+    let policies = json!([{"name": "p.cedar", "text": "@id(\"nobody\") forbid(principal, action, resource);"}]);
+    let shut = json!({"manifest": source.manifest, "schema": source.schema, "policies": policies, "activate": true});
+    assert_eq!(house.post(&house.ana, "/v1/bundles", shut).await.status, 200);
+    assert_eq!(ask(other).await.said(), (403, "denied"), "that there was such a request is not for everybody");
+    assert_eq!(ask(json!({"key": "r/k"})).await.said(), (403, "denied"));
+}
+
+#[tokio::test]
+async fn small_values_in_great_number_are_refused_unparsed() {
+    let house = House::new().await;
+    let kind = [("content-type", "application/json")];
+    for (path, count) in [("/v1/rings", 4_001), ("/v1/entities", 400_001), ("/v1/data-keys/batch", 4_000_000)] {
+        let body = Value::String(format!("[{}]", vec!["0"; count].join(",")));
+        let said = house.ask_with(&house.ana, Method::POST, path, body, &kind).await;
+        assert_eq!(said.said(), (400, "body-bounds"), "{path}: {}", said.body);
+        assert!(said.body["detail"].as_str().unwrap().contains("values"), "{}", said.body);
+    }
+}
+
+#[tokio::test]
+async fn a_rotation_lifts_no_suspension() {
+    let house = House::new().await;
+    house.key("r/k", "aes-256-gcm", "wrap").await;
+    assert_eq!(house.post(&house.ana, "/v1/keys/r/k/suspend", json!({})).await.status, 200);
+    let said = house.post(&house.ana, "/v1/keys/r/k/rotate", Value::Null).await;
+    assert_eq!(said.said(), (409, "key-state-forbids"), "{}", said.body);
+    assert_eq!(house.post(&house.ana, "/v1/data-keys", json!({"key": "r/k"})).await.said(), (409, "key-not-active"));
+}
