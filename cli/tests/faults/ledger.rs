@@ -176,10 +176,21 @@ impl Ledger {
         let items = (0..8).filter_map(|_| self.chance.one(usable).map(|key| KeyId::parse(key).unwrap()));
         let items = items.map(|key| new_data_key(&key, &context())).collect();
         let (client, request) = self.named(client);
+        let mut kept = 0;
         for made in client.data_keys().generate_batch(items).await? {
-            self.keep(made.unwrap());
+            match made {
+                Ok(made) => {
+                    self.keep(made);
+                    kept += 1;
+                }
+                // The disk failed between two items: those before it are acknowledged, this one is not.
+                Err(refusal) if refusal.code == "store-unavailable" => {}
+                Err(refusal) => panic!("{}: a legal item was refused: {refusal:?}", self.name),
+            }
         }
-        self.acknowledged(request);
+        if kept > 0 {
+            self.acknowledged(request);
+        }
         Ok(())
     }
 
