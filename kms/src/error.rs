@@ -262,6 +262,7 @@ impl From<CommitError> for KmsError {
             CommitError::Full => Self::StoreFull,
             CommitError::ReserveSpent => Self::AuditFull,
             CommitError::HeadStale => Self::HeadStale,
+            CommitError::Busy => Self::Busy,
             CommitError::Closed | CommitError::Failed => Self::StoreUnavailable,
         }
     }

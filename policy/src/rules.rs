@@ -33,6 +33,9 @@ pub(crate) struct Rule {
     /// Permit or forbid.
     pub(crate) effect: Effect,
     condition: Expr,
+    /// The condition without its action scope, for plans: a plan holds a rule only where that scope is true, and a list
+    /// of actions would be made into a set of texts at every evaluation.
+    beyond_action: Expr,
     slots: SlotEnv,
     scope: ActionConstraint,
 }
@@ -58,6 +61,7 @@ impl Rule {
             id,
             effect: core.effect(),
             condition: core.condition(),
+            beyond_action: beyond_action(core),
             slots: core.env().clone(),
             scope: policy.action_constraint(),
         }
@@ -95,9 +99,9 @@ impl Rule {
         whole > taken_apart
     }
 
-    /// What the policy says in one request.
+    /// What the policy says in one request for an action that [`Rules::for_action`] gave it for.
     pub(crate) fn say(&self, evaluator: &Evaluator<'_>) -> Said {
-        match evaluator.interpret(&self.condition, &self.slots) {
+        match evaluator.interpret(&self.beyond_action, &self.slots) {
             Ok(value) => match value.value_kind() {
                 ValueKind::Lit(Literal::Bool(true)) => Said::True,
                 ValueKind::Lit(Literal::Bool(false)) => Said::False,
@@ -107,7 +111,7 @@ impl Rule {
         }
     }
 
-    /// As [`Self::say`], with the evaluator's words where it errs.
+    /// What the policy says in any request, with the evaluator's words where it errs.
     pub(crate) fn say_why(&self, evaluator: &Evaluator<'_>) -> (Said, Option<String>) {
         match evaluator.interpret(&self.condition, &self.slots) {
             Ok(value) => match value.value_kind() {
@@ -174,6 +178,16 @@ impl Rules {
     pub(crate) fn for_action(&self, action: &EntityUID, ancestors: &HashSet<EntityUID>) -> Vec<Arc<Rule>> {
         self.all.iter().filter(|rule| rule.may_apply(action, ancestors)).cloned().collect()
     }
+}
+
+/// A policy's condition but for its action scope, in Cedar's own order: principal, resource, `when` and `unless`. What is
+/// left out is true wherever the rest is asked, and scopes never err, so that nothing else can come out.
+fn beyond_action(policy: &CorePolicy) -> Expr {
+    let template = policy.template();
+    let scopes = [template.principal_constraint().as_expr(), template.resource_constraint().as_expr()];
+    let narrowing = scopes.into_iter().filter(|scope| *scope != Expr::val(true));
+    let parts = narrowing.chain(template.non_scope_constraints().cloned());
+    parts.reduce(Expr::and).unwrap_or_else(|| Expr::val(true))
 }
 
 /// The policies of one file under their ids: `@id("..")`, else `<file>.policy<n>`.

@@ -9,7 +9,7 @@ use arc_swap::ArcSwap;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use wardkeep_kms::{Kms, LoadError, Settings};
-use wardkeep_model::{Clock, Entropy};
+use wardkeep_model::{Clock, Entropy, EntropyError};
 use wardkeep_policy::Engine;
 use wardkeep_store::Store;
 
@@ -20,11 +20,12 @@ use crate::config::Config;
 use crate::http;
 use crate::http::limits::Limits;
 use crate::http::meters::Meters;
+use crate::http::openapi::OpenApiDocument;
 use crate::jobs;
 use crate::peer::PeerRules;
 use crate::reload::Reloader;
 use crate::revocation::Revoked;
-use crate::state::{App, BodyBounds, Ready};
+use crate::state::{App, BodyBounds, Ready, RequestIds};
 use crate::system::{SystemClock, SystemEntropy};
 use crate::telemetry::{Metrics, TelemetryError};
 use crate::tls::keeper::{Keeper, KeeperError};
@@ -61,6 +62,9 @@ pub enum StartError {
     /// The OpenAPI document could not be written.
     #[error("the OpenAPI document could not be made")]
     Document,
+    /// The random generator failed.
+    #[error(transparent)]
+    Entropy(#[from] EntropyError),
 }
 
 /// What surrounds a server.
@@ -219,6 +223,7 @@ impl Parts {
             engine,
             kms,
             store,
+            request_ids: RequestIds::new(&*entropy)?,
             admin: Arc::new(admin),
             authority,
             clock,
@@ -227,7 +232,7 @@ impl Parts {
             bounds: BodyBounds::new(&config.limits),
             meters: Meters::new(&metrics, http::openapi::routes(&mut document)),
             metrics,
-            openapi: http::openapi::serialised(&document).map_err(|_| StartError::Document)?,
+            openapi: OpenApiDocument::new(&document).map_err(|_| StartError::Document)?,
             config: reloader.config(),
             ready: Ready::default(),
         });

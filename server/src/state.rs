@@ -1,12 +1,11 @@
 //! What requests share.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use bytes::Bytes;
 use tokio::sync::watch;
 use wardkeep_kms::Kms;
-use wardkeep_model::{Clock, Entropy};
+use wardkeep_model::{Clock, Entropy, EntropyError, RequestId};
 use wardkeep_policy::Engine;
 use wardkeep_store::{Mode, Store};
 
@@ -16,6 +15,7 @@ use crate::config::Config;
 use crate::http::json::Bounds;
 use crate::http::limits::Limits;
 use crate::http::meters::Meters;
+use crate::http::openapi::OpenApiDocument;
 use crate::telemetry::Metrics;
 
 /// Everything a handler may use. Handlers get it as `State<Arc<App>>`; what acts needs a permit all the same.
@@ -38,12 +38,14 @@ pub struct App {
     pub limits: Limits,
     /// Bounds of bodies.
     pub bounds: BodyBounds,
+    /// Names for requests that bring none.
+    pub request_ids: RequestIds,
     /// Counts of this room.
     pub meters: Meters,
     /// All counts.
     pub metrics: Arc<Metrics>,
     /// The OpenAPI document, serialised once.
-    pub openapi: Bytes,
+    pub openapi: OpenApiDocument,
     /// The configuration in force, which reloads replace.
     pub config: watch::Receiver<Arc<Config>>,
     /// Whether requests are to come.
@@ -57,6 +59,14 @@ pub struct BodyBounds {
     pub usual: Bounds,
     /// Of entities, bundles and batches.
     pub large: Bounds,
+}
+
+/// Names for requests: unique, as their beginning is random for each start and the rest counts. They are no secrets, and
+/// the generator is too dear to be asked for every request.
+#[derive(Debug)]
+pub struct RequestIds {
+    first: u128,
+    given: AtomicU64,
 }
 
 /// Whether the server wants requests: not before everything is loaded, no longer once it stops.
@@ -78,6 +88,24 @@ impl BodyBounds {
             usual: Bounds { bytes: limits.body_bytes, depth, strings: limits.strings },
             large: Bounds { bytes: limits.large_body_bytes, depth, strings: limits.large_strings },
         }
+    }
+}
+
+impl RequestIds {
+    /// Names of this start.
+    ///
+    /// # Errors
+    /// The generator's.
+    pub fn new(entropy: &dyn Entropy) -> Result<Self, EntropyError> {
+        let mut bits = [0; 16];
+        entropy.fill(&mut bits)?;
+        Ok(Self { first: u128::from_be_bytes(bits), given: AtomicU64::new(0) })
+    }
+
+    /// The next one.
+    #[must_use]
+    pub fn next(&self) -> RequestId {
+        RequestId::from_random(self.first.wrapping_add(u128::from(self.given.fetch_add(1, Ordering::Relaxed))))
     }
 }
 

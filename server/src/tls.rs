@@ -12,6 +12,7 @@ pub mod files;
 #[cfg(test)]
 pub(crate) mod forge;
 pub mod keeper;
+mod remembered;
 #[cfg(test)]
 mod tests;
 
@@ -81,7 +82,9 @@ impl fmt::Debug for ListenerKey {
 pub fn provider() -> Arc<CryptoProvider> {
     let kx_groups =
         vec![aws_lc_rs::kx_group::X25519MLKEM768, aws_lc_rs::kx_group::X25519, aws_lc_rs::kx_group::SECP256R1];
-    Arc::new(CryptoProvider { kx_groups, ..aws_lc_rs::default_provider() })
+    let usual = aws_lc_rs::default_provider();
+    let signature_verification_algorithms = remembered::remembering(&usual.signature_verification_algorithms);
+    Arc::new(CryptoProvider { kx_groups, signature_verification_algorithms, ..usual })
 }
 
 /// The `api` listener: a client certificate, always.

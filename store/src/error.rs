@@ -24,6 +24,9 @@ pub enum CommitError {
     /// The head file could not be written for a minute: changes are refused until it can.
     #[error("the audit head could not be written for a minute: check the head path, changes resume by themselves")]
     HeadStale,
+    /// More works wait for the disk than may: it is slow, or hangs.
+    #[error("too many works wait for the disk: try again shortly, and see to the disk if it stays so")]
+    Busy,
     /// The store is closed or closing.
     #[error("the store is closed")]
     Closed,

@@ -35,7 +35,7 @@ use zeroize::Zeroizing;
 
 pub use audit::head::{Head, SignedHead, StoreId};
 pub use audit::record::{AuditRecord, RecordError, RecordedEvent};
-pub use commit::Commit;
+pub use commit::{Coming, Commit};
 pub use error::{CommitError, OpenError, ReadError, VerifyError};
 pub use memory::MemoryStore;
 pub use sealing::RootKey;
@@ -162,6 +162,12 @@ pub trait Store: Send + Sync {
     /// Hands over a work; the answer comes once it is durable, or refused. Dropping the answer does not
     /// take the work back.
     fn commit(&self, work: Work) -> Commit;
+
+    /// Says that a work is on its way, until what this gives is dropped: works that come at about the same time may
+    /// then share one commit. Only a hint; nothing depends on it.
+    fn coming(&self) -> Coming {
+        Coming::default()
+    }
 
     /// The newest row of an id.
     fn read(&self, table: Table, id: &str) -> Result<Option<Row>, ReadError>;

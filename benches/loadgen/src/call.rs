@@ -72,7 +72,11 @@ impl Target {
 
     /// A request's bytes for this server.
     pub fn request(&self, method: &str, path: &str, body: &str) -> Vec<u8> {
-        let headers: Vec<_> = self.token.iter().map(|token| ("x-vault-token", token.as_str())).collect();
+        let mut headers: Vec<_> = self.token.iter().map(|token| ("x-vault-token", token.as_str())).collect();
+        if body.is_empty() {
+            // What is fetched is a document, and clients of documents take them compressed.
+            headers.push(("accept-encoding", "gzip"));
+        }
         http::request(method, path, &headers, body)
     }
 
@@ -103,6 +107,8 @@ fn config(ready: &Ready, group: Group) -> Result<rustls::ClientConfig, Fail> {
         Group::X25519 => vec![kx_group::X25519],
         Group::X25519Mlkem768 => vec![kx_group::X25519MLKEM768],
     };
+    // One suite for both sides: left to choose, Go takes this one and rustls the first that a client names.
+    provider.cipher_suites = vec![aws_lc_rs::cipher_suite::TLS13_AES_128_GCM_SHA256];
     let mut config = rustls::ClientConfig::builder_with_provider(Arc::new(provider))
         .with_protocol_versions(&[&rustls::version::TLS13])?
         .with_root_certificates(roots)

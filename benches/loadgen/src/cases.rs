@@ -57,8 +57,9 @@ pub fn measure(results: &str, seconds: f64, own: (&str, &str), peer: (&str, &str
     }
     let cases: Vec<&str> =
         sides.first().map(|side| side.shots.iter().map(|shot| shot.case).collect()).unwrap_or_default();
+    let wanted = std::env::var("BENCH_CASES").unwrap_or_default();
     for case in cases {
-        for connections in CONNECTIONS {
+        for connections in CONNECTIONS.into_iter().filter(|count| is_wanted(&wanted, case, *count)) {
             for side in &sides {
                 if let Some(shot) = side.shots.iter().find(|shot| shot.case == case) {
                     let plan = plan(side, Group::X25519, shot, false, seconds)?;
@@ -68,7 +69,7 @@ pub fn measure(results: &str, seconds: f64, own: (&str, &str), peer: (&str, &str
         }
     }
     for (case, group) in [("handshake_x25519", Group::X25519), ("handshake_mlkem768", Group::X25519Mlkem768)] {
-        for connections in HANDSHAKES {
+        for connections in HANDSHAKES.into_iter().filter(|count| is_wanted(&wanted, case, *count)) {
             for side in &sides {
                 let path = side.handshake.to_owned();
                 let shot = Shot { case, method: "GET", path, body: String::new(), expect: "" };
@@ -80,6 +81,15 @@ pub fn measure(results: &str, seconds: f64, own: (&str, &str), peer: (&str, &str
         println!("{}: {:.1} MiB resident after all of it", side.name, process::resident_mib(side.pid)?);
     }
     Ok(())
+}
+
+/// `BENCH_CASES="data_key_aes unwrap_rsa3072:16"` leaves the other points out: for work on one of them.
+fn is_wanted(words: &str, case: &str, connections: usize) -> bool {
+    let fits = |word: &str| match word.split_once(':') {
+        Some((name, count)) => name == case && count == connections.to_string(),
+        None => word == case,
+    };
+    words.is_empty() || words.split(' ').any(fits)
 }
 
 fn plan(side: &Side, group: Group, shot: &Shot, handshake: bool, seconds: f64) -> Result<Plan, Fail> {

@@ -184,13 +184,13 @@ fn open_chunk(cipher: &ChunkCipher, counter: u64, sealed: &mut [u8], last: bool)
     if chunk.is_empty() && counter > 0 {
         return Err(Fault::Altered(counter));
     }
+    let mut kept = Zeroizing::new(if last && full { chunk.to_vec() } else { Vec::new() });
     if cipher.open(place, chunk, tag) {
         return Ok(chunk.len());
     }
     // A full chunk that fits as one that is not the last: the rest was cut off. Said for people only;
     // the plaintext is wiped and not given out.
-    let cut = last && full && Place::new(counter, false).is_some_and(|place| cipher.open(place, chunk, tag));
-    chunk.zeroize();
+    let cut = last && full && Place::new(counter, false).is_some_and(|place| cipher.open(place, &mut kept, tag));
     Err(if cut { Fault::Truncated(counter) } else { Fault::Altered(counter) })
 }
 

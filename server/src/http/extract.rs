@@ -1,16 +1,17 @@
 //! Who asks: from the verified peer to a [`Asker`], which is the only way for a handler to ask for a permit.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use axum::extract::{FromRequestParts, RawPathParams};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName};
+use tokio::sync::OwnedSemaphorePermit;
 use wardkeep_model::{
     Action, ActionName, AuditEvent, Caller, Decision, EncryptionContext, EntityUid, EventDetail, Fingerprint, IdError,
     KeyId, KeyName, Permit, PolicySet, RequestId, RingName,
 };
 use wardkeep_policy::{DenialReason, Denied, Question, QuestionError, Refusal, Resource, Role};
-use wardkeep_store::Work;
+use wardkeep_store::{Coming, Work};
 
 use super::idempotency::{self, IdempotencyKey};
 use super::problem::Fault;
@@ -46,17 +47,20 @@ pub enum HeaderError {
 /// An authenticated caller inside a request, and the way to ask whether it may.
 ///
 /// A verb that takes no `Idempotency-Key` uses this; the header then is an error and not silently without effect.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Asker {
     caller: Caller,
     /// Whether the subject header was there, be it with the caller's own name.
     named_subject: bool,
     peer: Arc<Peer>,
     app: Arc<App>,
+    /// Its place among the requests that run at once, from the first question to the end; and the audit record that it
+    /// will end in.
+    place: OnceLock<(OwnedSemaphorePermit, Coming)>,
 }
 
 /// An [`Asker`] at a verb that takes an `Idempotency-Key`.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct KeyedAsker {
     /// Who asks.
     pub asker: Asker,
@@ -137,6 +141,7 @@ impl Asker {
     /// # Errors
     /// As [`Asker::permit`].
     pub async fn list_event(&self, action: ActionName, part: &'static str) -> Result<AuditEvent, Fault> {
+        self.take_place()?;
         self.no_subject_on_control(action)?;
         match self.app.engine.list_event(&self.caller, action, Resource::System(part)) {
             Ok(event) => Ok(event),
@@ -145,6 +150,7 @@ impl Asker {
     }
 
     async fn permit_for<A: Action>(&self, question: &Question<'_>) -> Result<Permit<A>, Fault> {
+        self.take_place()?;
         self.no_subject_on_control(A::NAME)?;
         match self.app.engine.decide::<A>(question) {
             // A grant revokes before its role counts; who was let in before the one decides with the other.
@@ -157,6 +163,15 @@ impl Asker {
             },
             Err(refusal) => self.refused(refusal).await,
         }
+    }
+
+    /// Not before the first question, when the body has arrived: whoever sends slowly must not hold what others need.
+    fn take_place(&self) -> Result<(), Fault> {
+        if self.place.get().is_none() {
+            // Questions of one request follow each other, so that nobody else can have set it.
+            let _first = self.place.set((self.app.limits.place()?, self.app.store.coming()));
+        }
+        Ok(())
     }
 
     /// The engine refuses a foreign name itself; one's own says no more than none, and still does not belong there.
@@ -273,7 +288,7 @@ fn asker(parts: &Parts, app: &Arc<App>) -> Result<Asker, Fault> {
         Some(subject) => caller.on_behalf_of(subject),
         None => caller,
     };
-    Ok(Asker { caller, named_subject, peer: peer.clone(), app: app.clone() })
+    Ok(Asker { caller, named_subject, peer: peer.clone(), app: app.clone(), place: OnceLock::new() })
 }
 
 /// The subject header, at most once.

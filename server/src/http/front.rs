@@ -1,5 +1,6 @@
-//! The edge that every request passes: its id, its rate, a place among those that run, metrics; and the one place
-//! where a problem becomes bytes. Revocation and time are checked before, by the accept loop.
+//! The edge that every request passes: its id, its rate, metrics; and the one place where a problem becomes bytes.
+//! Revocation and time are checked before, by the accept loop. A place among those that run is taken later, with the
+//! first decision: whoever sends slowly holds none.
 //!
 //! Lean on purpose: what stands here is paid by every data key.
 
@@ -29,24 +30,18 @@ pub async fn api(State(app): State<Arc<App>>, mut request: Request, next: Next) 
     let began = Instant::now();
     let id = request_id(&app, request.headers());
     let (route, method) = (request.extensions().get::<MatchedPath>().cloned(), request.method().clone());
-    let admitted = match &id {
-        Ok(id) => {
-            request.extensions_mut().insert(id.clone());
-            admit(&app, &request)
-        }
-        Err(_) => Err(Fault::Unexpected),
-    };
-    let mut response = match admitted {
+    request.extensions_mut().insert(id.clone());
+    let mut response = match admit(&app, &request) {
         Err(fault) => fault.into_response(),
         Ok(spent) => {
-            let mut response = carry(&app, request, next).await;
+            let mut response = next.run(request).await;
             if let Some(spent) = spent {
                 tell_rate(response.headers_mut(), spent);
             }
             response
         }
     };
-    finish(&mut response, id.ok().as_ref());
+    finish(&mut response, &id);
     let route = route.as_ref().map_or("unmatched", MatchedPath::as_str);
     app.meters.request(&method, route, response.status(), began.elapsed());
     response
@@ -56,18 +51,12 @@ pub async fn api(State(app): State<Arc<App>>, mut request: Request, next: Next) 
 pub async fn enrol(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
     let id = request_id(&app, request.headers());
     let address = request.extensions().get::<RemoteAddress>().map(|remote| remote.0.ip());
-    let mut response = match (&id, app.limits.enrolment(address.unwrap_or(IpAddr::from([0, 0, 0, 0])))) {
-        (Err(_), _) => Fault::Unexpected.into_response(),
-        (_, Err(wait)) => Fault::RateLimited { wait }.into_response(),
-        (Ok(id), Ok(())) => {
-            request.extensions_mut().insert(id.clone());
-            match app.limits.enrolling() {
-                Ok(_place) => next.run(request).await,
-                Err(fault) => fault.into_response(),
-            }
-        }
+    request.extensions_mut().insert(id.clone());
+    let mut response = match app.limits.enrolment(address.unwrap_or(IpAddr::from([0, 0, 0, 0]))) {
+        Err(wait) => Fault::RateLimited { wait }.into_response(),
+        Ok(()) => next.run(request).await,
     };
-    finish(&mut response, id.ok().as_ref());
+    finish(&mut response, &id);
     response
 }
 
@@ -77,33 +66,19 @@ fn admit(app: &App, request: &Request) -> Result<Option<Spent>, Fault> {
     app.limits.request(&peer.identity)
 }
 
-/// Runs the request in a place among those that run at once.
-async fn carry(app: &App, request: Request, next: Next) -> Response {
-    match app.limits.place() {
-        Ok(_place) => next.run(request).await,
-        Err(fault) => fault.into_response(),
-    }
-}
-
 /// A caller's id if it is one, else a fresh one: a bad id is not worth refusing a request for, and is never echoed.
-fn request_id(app: &App, headers: &HeaderMap) -> Result<RequestId, wardkeep_model::EntropyError> {
-    let given =
-        headers.get(REQUEST_ID).and_then(|value| value.to_str().ok()).and_then(|text| RequestId::new(text).ok());
-    if let Some(id) = given {
-        return Ok(id);
-    }
-    let mut bits = [0; 16];
-    app.entropy.fill(&mut bits)?;
-    Ok(RequestId::from_random(u128::from_be_bytes(bits)))
+fn request_id(app: &App, headers: &HeaderMap) -> RequestId {
+    let given = headers.get(REQUEST_ID).and_then(|value| value.to_str().ok());
+    given.and_then(|text| RequestId::new(text).ok()).unwrap_or_else(|| app.request_ids.next())
 }
 
 /// Writes the problem, if there is one, now that the request's id is known.
-fn finish(response: &mut Response, id: Option<&RequestId>) {
+fn finish(response: &mut Response, id: &RequestId) {
     if let Some(told) = response.extensions_mut().remove::<Told>() {
-        told.write(response, id);
+        told.write(response, Some(id));
     }
     let headers = response.headers_mut();
-    if let Some(value) = id.and_then(|id| HeaderValue::from_str(id.as_str()).ok()) {
+    if let Ok(value) = HeaderValue::from_str(id.as_str()) {
         headers.insert(REQUEST_ID, value);
     }
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));

@@ -40,7 +40,7 @@ pub struct Spent {
 pub struct Limits {
     identities: Option<(Keyed<Identity>, Quota)>,
     addresses: Keyed<IpAddr>,
-    places: Semaphore,
+    places: Arc<Semaphore>,
     enrolling: Semaphore,
     dear: Arc<Semaphore>,
 }
@@ -59,7 +59,7 @@ impl Limits {
         Self {
             identities,
             addresses: keyed(Quota::per_minute(enrolments)),
-            places: Semaphore::new(pools.cheap as usize),
+            places: Arc::new(Semaphore::new(pools.cheap as usize)),
             enrolling: Semaphore::new(ENROLLING),
             dear: Arc::new(Semaphore::new(DEAR)),
         }
@@ -93,8 +93,8 @@ impl Limits {
     ///
     /// # Errors
     /// [`Fault::Overloaded`], at once: a queue here would only make everybody late.
-    pub fn place(&self) -> Result<SemaphorePermit<'_>, Fault> {
-        self.places.try_acquire().map_err(|_| Fault::Overloaded)
+    pub fn place(&self) -> Result<OwnedSemaphorePermit, Fault> {
+        self.places.clone().try_acquire_owned().map_err(|_| Fault::Overloaded)
     }
 
     /// A place among enrolments, which are nobody yet: they must not take the places of those who are somebody.

@@ -1,11 +1,14 @@
 //! The OpenAPI 3.1 document, made from the handlers themselves.
 
+use std::io::{self, Write};
 use std::sync::Arc;
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use http::{HeaderValue, Method, header};
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use http::{HeaderMap, Method, header};
 use utoipa::openapi::header::HeaderBuilder;
 use utoipa::openapi::path::{Operation, ParameterBuilder, ParameterIn, PathItem};
 use utoipa::openapi::response::ResponseBuilder;
@@ -20,13 +23,49 @@ use crate::state::App;
 /// The OpenAPI document of this server.
 #[utoipa::path(get, path = "/v1/openapi.json", tag = "about",
     responses((status = 200, content_type = "application/json", body = Object)))]
-pub async fn openapi(State(app): State<Arc<App>>, asker: Asker) -> Result<Response, Fault> {
+pub async fn openapi(State(app): State<Arc<App>>, headers: HeaderMap, asker: Asker) -> Result<Response, Fault> {
     if !asker.is_known() {
         return Err(Fault::UnknownIdentity);
     }
     asker.acts_for_itself("openapi")?;
-    let json = HeaderValue::from_static("application/json");
-    Ok(([(header::CONTENT_TYPE, json)], app.openapi.clone()).into_response())
+    let OpenApiDocument { plain, gzip } = &app.openapi;
+    let common = [(header::CONTENT_TYPE, "application/json"), (header::VARY, "accept-encoding")];
+    if takes_gzip(&headers) {
+        return Ok((common, [(header::CONTENT_ENCODING, "gzip")], gzip.clone()).into_response());
+    }
+    Ok((common, plain.clone()).into_response())
+}
+
+/// The document as it is served. It is by far the longest answer there is and holds nothing secret, so that it may be
+/// compressed: once, at the start.
+#[derive(Debug)]
+pub struct OpenApiDocument {
+    plain: Bytes,
+    gzip: Bytes,
+}
+
+impl OpenApiDocument {
+    /// Serialises and compresses.
+    ///
+    /// # Errors
+    /// None in practice: the document holds nothing that JSON cannot.
+    pub fn new(document: &OpenApi) -> io::Result<Self> {
+        let plain = serde_json::to_vec(document)?;
+        let mut packed = GzEncoder::new(Vec::new(), Compression::best());
+        packed.write_all(&plain)?;
+        Ok(Self { plain: plain.into(), gzip: packed.finish()?.into() })
+    }
+}
+
+/// Whether `Accept-Encoding` names gzip with a weight above 0 (RFC 9110, section 12.5.3).
+fn takes_gzip(headers: &HeaderMap) -> bool {
+    let named = |coding: &str| {
+        let (name, weight) = coding.split_once(';').unwrap_or((coding, ""));
+        let weight = weight.trim().strip_prefix("q=").map_or(1.0, |number| number.trim().parse().unwrap_or(0.0));
+        name.trim().eq_ignore_ascii_case("gzip") && weight > 0.0_f32
+    };
+    let values = headers.get_all(header::ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).any(named)
 }
 
 /// What stands in front of the paths.
@@ -104,10 +143,34 @@ pub fn routes(document: &mut OpenApi) -> Vec<(Method, String)> {
     found
 }
 
-/// The document as it is served.
-///
-/// # Errors
-/// None in practice: the document holds nothing that JSON cannot.
-pub fn serialised(document: &OpenApi) -> Result<Bytes, Fault> {
-    serde_json::to_vec(document).map(Bytes::from).map_err(|_| Fault::Unexpected)
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+
+    use http::HeaderValue;
+
+    use super::*;
+
+    #[test]
+    fn gzip_is_for_those_who_ask_for_it() {
+        let asks = |value: &'static str| {
+            takes_gzip(&HeaderMap::from_iter([(header::ACCEPT_ENCODING, HeaderValue::from_static(value))]))
+        };
+        for yes in ["gzip", "GZIP", "br, gzip", "gzip;q=0.5", "deflate;q=1, gzip; q=0.001"] {
+            assert!(asks(yes), "{yes}");
+        }
+        for no in ["", "br", "gzip;q=0", "gzip; q=0.0", "x-gzip", "gzip;q=much", "identity"] {
+            assert!(!asks(no), "{no}");
+        }
+        assert!(!takes_gzip(&HeaderMap::new()));
+    }
+
+    #[test]
+    fn both_forms_are_one_document() {
+        let made = OpenApiDocument::new(&crate::http::document()).unwrap();
+        let mut text = Vec::new();
+        flate2::read::GzDecoder::new(&*made.gzip).read_to_end(&mut text).unwrap();
+        assert_eq!(text, made.plain);
+        assert!(made.gzip.len() * 4 < made.plain.len(), "{} of {}", made.gzip.len(), made.plain.len());
+    }
 }

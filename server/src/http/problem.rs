@@ -227,7 +227,9 @@ fn commit(error: &CommitError) -> StatusCode {
     match error {
         CommitError::Conflict { .. } => StatusCode::CONFLICT,
         CommitError::Full | CommitError::ReserveSpent => StatusCode::INSUFFICIENT_STORAGE,
-        CommitError::HeadStale | CommitError::Closed | CommitError::Failed => StatusCode::SERVICE_UNAVAILABLE,
+        CommitError::HeadStale | CommitError::Busy | CommitError::Closed | CommitError::Failed => {
+            StatusCode::SERVICE_UNAVAILABLE
+        }
     }
 }
 

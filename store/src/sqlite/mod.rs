@@ -44,7 +44,7 @@ use self::shared::Shared;
 use self::vault::Vault;
 use self::writer::Writer;
 use crate::{
-    AuditRecord, Commit, Health, OpenError, ReadError, RootKey, Row, SignedHead, Status, Store, Table, Verdict,
+    AuditRecord, Coming, Commit, Health, OpenError, ReadError, RootKey, Row, SignedHead, Status, Store, Table, Verdict,
     VerifyError, Work,
 };
 
@@ -170,6 +170,10 @@ impl SqliteStore {
 impl Store for SqliteStore {
     fn commit(&self, work: Work) -> Commit {
         self.shared.queue.push(work)
+    }
+
+    fn coming(&self) -> Coming {
+        self.shared.queue.coming()
     }
 
     fn read(&self, table: Table, id: &str) -> Result<Option<Row>, ReadError> {

@@ -1,5 +1,6 @@
-//! The chunk primitive against Wycheproof.
+//! The chunk primitive against Wycheproof, and its two makings against each other.
 
+use proptest::prelude::*;
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
@@ -55,7 +56,8 @@ fn aes_gcm_meets_its_vectors() {
             let mut opened = bytes(&case.ct);
             let fits = cipher.open(place, &mut opened, &tag);
             assert_eq!(fits, case.result == Expected::Valid, "case {}", case.tc_id);
-            assert_eq!(opened, if fits { bytes(&case.msg) } else { bytes(&case.ct) }, "case {}", case.tc_id);
+            let wiped = vec![0; opened.len()];
+            assert_eq!(opened, if fits { bytes(&case.msg) } else { wiped }, "case {}", case.tc_id);
             let mut sealed = bytes(&case.msg);
             let made = cipher.seal(place, &mut sealed).unwrap();
             assert_eq!(sealed == bytes(&case.ct) && made == tag, fits, "case {}", case.tc_id);
@@ -74,4 +76,64 @@ fn places_are_distinct_and_bounded() {
     assert_eq!(nonces.len(), 2 * counters.len());
     assert!(Place::new(MAX_CHUNKS, false).is_none(), "the counter never goes round");
     assert!(Place::new(u64::MAX, true).is_none());
+}
+
+fn damage(bytes: &mut [u8], at: usize) {
+    let len = bytes.len();
+    if let Some(byte) = bytes.get_mut(at % len.max(1)) {
+        *byte ^= 1 << (at % 8);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// What ships (with `aws-lc` or without) and the portable making agree on every byte, in both directions and in
+    /// both ways of holding the text; and on what they refuse, of which nothing is left in the caller's memory.
+    #[test]
+    fn both_makings_are_one_cipher(
+        key in any::<[u8; 32]>(),
+        counter in 0..MAX_CHUNKS,
+        last in any::<bool>(),
+        text in prop::collection::vec(any::<u8>(), 0..3000),
+        at in any::<usize>(),
+    ) {
+        let place = Place::new(counter, last).unwrap();
+        let (shipped, portable) = (ChunkCipher::new(&BodyKey(Zeroizing::new(key))), portable::Cipher::new(&key));
+        let (mut one, mut other, mut third) = (text.clone(), text.clone(), vec![0; text.len()]);
+        let tag = shipped.seal(place, &mut one).unwrap();
+        prop_assert_eq!(Some(tag), portable.seal(place.0, &mut other));
+        prop_assert_eq!(Some(tag), shipped.seal_to(place, &text, &mut third));
+        prop_assert!(one == other && one == third);
+        prop_assert_eq!(Some(tag), portable.seal_to(place.0, &text, &mut third));
+        prop_assert!(one == third);
+
+        let mut back = vec![0; text.len()];
+        prop_assert!(portable.open_to(place.0, &one, &tag, &mut back) && back == text);
+        prop_assert!(shipped.open_to(place, &one, &tag, &mut back) && back == text);
+        prop_assert!(shipped.open(place, &mut other, &tag) && other == text);
+
+        let (mut forged, mut false_tag) = (one.clone(), tag);
+        if at % 2 == 0 && !forged.is_empty() { damage(&mut forged, at) } else { damage(&mut false_tag, at) }
+        let mut room = vec![0x55; text.len()];
+        prop_assert!(!shipped.open_to(place, &forged, &false_tag, &mut room));
+        prop_assert!(room.iter().all(|byte| *byte == 0));
+        prop_assert!(!portable.open(place.0, &mut forged.clone(), &false_tag));
+        prop_assert!(!shipped.open(place, &mut forged, &false_tag));
+        prop_assert!(forged.iter().all(|byte| *byte == 0));
+    }
+}
+
+#[test]
+fn another_length_than_the_texts_is_refused() {
+    let cipher = ChunkCipher::new(&BodyKey(Zeroizing::new([7; 32])));
+    let place = Place::new(0, true).unwrap();
+    let mut sealed = *b"text";
+    let tag = cipher.seal(place, &mut sealed).unwrap();
+    for room in [3, 5] {
+        let mut out = vec![1; room];
+        assert!(cipher.seal_to(place, b"text", &mut out).is_none());
+        assert!(!cipher.open_to(place, &sealed, &tag, &mut out));
+        assert!(out.iter().all(|byte| *byte == 0), "nothing is left in it");
+    }
 }

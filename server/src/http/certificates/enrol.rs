@@ -20,7 +20,7 @@ pub async fn enrol(
     Extension(request): Extension<RequestId>,
     Body(body): Body<Enrol>,
 ) -> Result<(StatusCode, Json<IssuedCertificate>), Fault> {
-    let _place = app.limits.dear()?;
+    let _place = app.limits.enrolling()?;
     let Enrol { token, csr_pem } = body;
     let made = app.admin.enrol(token, csr_pem, request).await?;
     Ok((StatusCode::CREATED, Json(super::issued(made))))
