@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 use crate::error::KmsError;
 
 /// Work with its answer's way back inside.
-type Job = Box<dyn FnOnce() + Send>;
+pub(crate) type Job = Box<dyn FnOnce() + Send>;
 
 /// The threads and their queue. They end when the pool is dropped and the queue is empty.
 pub(crate) struct Pool {
@@ -46,11 +46,20 @@ impl Pool {
                 let _ = answer.send(job());
             }
         });
-        match self.queue.try_send(job) {
-            Ok(()) => answered.await.unwrap_or(Err(KmsError::ShuttingDown)),
-            Err(TrySendError::Full(_)) => Err(KmsError::Busy),
-            Err(TrySendError::Disconnected(_)) => Err(KmsError::ShuttingDown),
-        }
+        self.submit(job)?;
+        answered.await.unwrap_or(Err(KmsError::ShuttingDown))
+    }
+
+    /// Puts in a job that knows itself where its answer goes.
+    ///
+    /// # Errors
+    /// [`KmsError::Busy`] when the queue is full, [`KmsError::ShuttingDown`] when the workers are gone; the job is then
+    /// dropped.
+    pub(crate) fn submit(&self, job: Job) -> Result<(), KmsError> {
+        self.queue.try_send(job).map_err(|error| match error {
+            TrySendError::Full(_) => KmsError::Busy,
+            TrySendError::Disconnected(_) => KmsError::ShuttingDown,
+        })
     }
 }
 

@@ -94,6 +94,14 @@ pub struct Rewrapped {
     pub version: KeyVersion,
 }
 
+/// A wrapped data key on its way to being opened.
+enum Opening {
+    /// Open.
+    Done(SecretKey32),
+    /// What is left is work for a worker.
+    Dear(Box<dyn FnOnce() -> Result<SecretKey32, KmsError> + Send>),
+}
+
 impl Kms {
     /// Makes a data key under the newest version of a key.
     ///
@@ -132,11 +140,10 @@ impl Kms {
         let covers = permit.covers_compromised();
         let mut event = permit.into_event();
         note_binding(&mut event, &request.context, recipient.as_ref());
-        let opened = match checked {
-            Ok(info) => self.inner.unwrap(&mut event, info, request, covers).await,
-            Err(error) => Err(error),
-        };
-        self.inner.record(event, opened).await
+        match checked {
+            Ok(info) => self.inner.unwrap(event, info, request, covers).await,
+            Err(error) => self.inner.record(event, Err(error)).await,
+        }
     }
 
     /// Wraps a data key anew under the newest version of its key, unseen. The context stays, so a record it
@@ -238,19 +245,45 @@ impl Inner {
         }
     }
 
-    /// The work of the verb, without permit and record.
+    /// The work of the verb and its record, without the permit. What is dear ends on the worker that did it.
     async fn unwrap(
         self: &Arc<Self>,
-        event: &mut AuditEvent,
+        mut event: AuditEvent,
         info: WrappedInfo,
         request: UnwrapDataKey,
         covers: bool,
     ) -> Result<Unwrapped, KmsError> {
-        note_version(event, info.version);
+        note_version(&mut event, info.version);
         let UnwrapDataKey { wrapped, context, recipient } = request;
-        let secret = self.open(&info, wrapped, &context, Verb::Unwrap, covers).await?;
+        let opening = match self.opening(&info, wrapped, &context, Verb::Unwrap, covers).await {
+            Ok(opening) => opening,
+            Err(error) => return self.record(event, Err(error)).await,
+        };
+        let inner = Arc::clone(self);
+        let dear_recipient = recipient.as_ref().is_some_and(|key| key.bits() > DEAR_RECIPIENT);
+        match opening {
+            Opening::Done(secret) if !dear_recipient => {
+                self.record(event, inner.give_out(info, secret, recipient, covers)).await
+            }
+            Opening::Done(secret) => {
+                self.end_on_worker(event, move || inner.give_out(info, secret, recipient, covers)).await
+            }
+            Opening::Dear(job) => {
+                self.end_on_worker(event, move || inner.give_out(info, job()?, recipient, covers)).await
+            }
+        }
+    }
+
+    /// An opened data key in the form that was asked for, if its version may still be used.
+    fn give_out(
+        &self,
+        info: WrappedInfo,
+        secret: SecretKey32,
+        recipient: Option<RecipientKey>,
+        covers: bool,
+    ) -> Result<Unwrapped, KmsError> {
         let (plaintext, for_recipient) = match recipient {
-            Some(recipient) => (None, Some(self.seal_for(recipient, secret).await?)),
+            Some(recipient) => (None, Some(recipient.seal(secret.expose())?)),
             None => (Some(secret), None),
         };
         self.still_usable(&info.key, Verb::Unwrap, info.version, covers)?;
@@ -288,22 +321,38 @@ impl Inner {
         verb: Verb,
         covers: bool,
     ) -> Result<SecretKey32, KmsError> {
+        match self.opening(info, wrapped, context, verb, covers).await? {
+            Opening::Done(secret) => Ok(secret),
+            Opening::Dear(job) => self.rsa.run(job).await,
+        }
+    }
+
+    /// Opens what is cheap to open; of the rest, all that comes before the dear part.
+    async fn opening(
+        self: &Arc<Self>,
+        info: &WrappedInfo,
+        wrapped: Vec<u8>,
+        context: &EncryptionContext,
+        verb: Verb,
+        covers: bool,
+    ) -> Result<Opening, KmsError> {
         let key = self.key(&info.key)?;
         opening_version(&key, verb, info.version, covers)?;
         let material = self.material(&key, info.version).await?;
         let (_, body) = wrapped::parse(&wrapped).map_err(|_| KmsError::CannotOpen)?;
         match (material.as_ref(), info.kind) {
-            (Material::Aes(aes), WrappedKind::AesDataKey) => aes.open_key(&wrapped::aad(info, context), body),
+            (Material::Aes(aes), WrappedKind::AesDataKey) => {
+                aes.open_key(&wrapped::aad(info, context), body).map(Opening::Done)
+            }
             (Material::RsaWrap(rsa), WrappedKind::RsaDataKey) => {
                 // Here, not on the worker: bytes of somebody else's making get no place in the queue.
                 let oaep = rsa.authentic(&wrapped::tag_input(info, context), body)?.to_vec();
                 let label = wrapped::oaep_label(info, context);
                 let material = Arc::clone(&material);
-                let job = move || match material.as_ref() {
+                Ok(Opening::Dear(Box::new(move || match material.as_ref() {
                     Material::RsaWrap(rsa) => rsa.open_key(&label, &oaep),
                     _ => Err(KmsError::CannotOpen),
-                };
-                self.rsa.run(job).await
+                })))
             }
             _ => Err(KmsError::CannotOpen),
         }

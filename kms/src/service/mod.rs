@@ -35,6 +35,7 @@ pub mod data;
 pub mod data_key;
 pub mod deletion;
 pub mod describe;
+mod ending;
 mod guard;
 pub mod random;
 mod record;

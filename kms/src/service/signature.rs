@@ -10,7 +10,7 @@ use wardkeep_model::{AuditEvent, EventDetail, KeyId, KeySpec, KeyVersion, Permit
 
 use crate::error::KmsError;
 use crate::lifecycle::Verb;
-use crate::material::{self, SignInput};
+use crate::material::{self, Material, SignInput};
 use crate::service::guard::{fits_key, newest_for, version_for};
 use crate::service::record::{note, note_version};
 use crate::service::{Inner, Kms};
@@ -80,12 +80,11 @@ impl Kms {
     /// [`KmsError::Busy`]; or what the store says.
     pub async fn sign(&self, permit: Permit<MaySign>, request: Sign) -> Result<Signed, KmsError> {
         let checked = fits_key(&permit, &request.key);
-        let mut event = permit.into_event();
-        let signed = match checked {
-            Ok(()) => self.inner.sign(&mut event, request).await,
-            Err(error) => Err(error),
-        };
-        self.inner.record(event, signed).await
+        let event = permit.into_event();
+        match checked {
+            Ok(()) => self.inner.sign(event, request).await,
+            Err(error) => self.inner.record(event, Err(error)).await,
+        }
     }
 
     /// Verifies a signature with the version that is said to have made it.
@@ -106,21 +105,33 @@ impl Kms {
 }
 
 impl Inner {
-    /// The work of the verb: the newest version signs, RSA on the worker pool.
-    async fn sign(self: &Arc<Self>, event: &mut AuditEvent, request: Sign) -> Result<Signed, KmsError> {
+    /// The work of the verb and its record: the newest version signs, RSA on the worker pool, where it ends too.
+    async fn sign(self: &Arc<Self>, mut event: AuditEvent, request: Sign) -> Result<Signed, KmsError> {
+        let ready = match self.ready_to_sign(&mut event, &request).await {
+            Ok(ready) => ready,
+            Err(error) => return self.record(event, Err(error)).await,
+        };
+        let (material, spec, version) = ready;
+        let inner = Arc::clone(self);
+        let job = move || {
+            let signature = material.sign(&checked_input(spec, request.input)?)?;
+            inner.still_usable(&request.key, Verb::Sign, version, false)?;
+            Ok(Signed { signature, algorithm: algorithm(spec), version })
+        };
+        if material::is_dear(spec) { self.end_on_worker(event, job).await } else { self.record(event, job()).await }
+    }
+
+    /// The newest version and its secret, if it may sign; the input is within its bounds.
+    async fn ready_to_sign(
+        self: &Arc<Self>,
+        event: &mut AuditEvent,
+        request: &Sign,
+    ) -> Result<(Arc<Material>, KeySpec, KeyVersion), KmsError> {
         let key = self.key(&request.key)?;
         let version = newest_for(&key, Verb::Sign)?.number;
         note_version(event, version);
-        let spec = key.body.spec;
-        let input = checked_input(spec, request.input)?;
-        let material = self.material(&key, version).await?;
-        let signature = if material::is_dear(spec) {
-            self.rsa.run(move || material.sign(&input)).await?
-        } else {
-            material.sign(&input)?
-        };
-        self.still_usable(&request.key, Verb::Sign, version, false)?;
-        Ok(Signed { signature, algorithm: algorithm(spec), version })
+        check_input(key.body.spec, &request.input)?;
+        Ok((self.material(&key, version).await?, key.body.spec, version))
     }
 
     /// The work of the verb, with the public half alone: no secret is read for it.
@@ -138,14 +149,23 @@ impl Inner {
     }
 }
 
-/// What is to be signed or verified, within its bounds.
-fn checked_input(spec: KeySpec, input: SignatureInput) -> Result<SignInput, KmsError> {
+/// That an input is within its bounds and of a form that the spec signs.
+fn check_input(spec: KeySpec, input: &SignatureInput) -> Result<(), KmsError> {
     match input {
         SignatureInput::Message(message) if message.len() > MAX_MESSAGE => {
             Err(KmsError::TooLarge { len: message.len(), max: MAX_MESSAGE })
         }
-        SignatureInput::Message(message) => Ok(SignInput::Message(message)),
         SignatureInput::Digest(_) if spec == KeySpec::Ed25519 => Err(KmsError::DigestUnsupported { spec }),
+        SignatureInput::Digest(digest) => SignInput::digest(digest).map(|_| ()),
+        SignatureInput::Message(_) => Ok(()),
+    }
+}
+
+/// What is to be signed or verified, within its bounds.
+fn checked_input(spec: KeySpec, input: SignatureInput) -> Result<SignInput, KmsError> {
+    check_input(spec, &input)?;
+    match input {
+        SignatureInput::Message(message) => Ok(SignInput::Message(message)),
         SignatureInput::Digest(digest) => SignInput::digest(&digest),
     }
 }
