@@ -13,6 +13,8 @@ pub mod files;
 pub(crate) mod forge;
 pub mod keeper;
 #[cfg(test)]
+pub(crate) mod own;
+#[cfg(test)]
 mod tests;
 
 use std::fmt;
