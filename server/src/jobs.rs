@@ -21,6 +21,8 @@ use crate::state::App;
 const LOOK: Duration = Duration::from_secs(10);
 /// How often old idempotency rows are swept, in looks: hourly.
 const SWEEP_EVERY: u64 = 360;
+/// How often certificates that expired long ago are taken from the books, in looks: daily.
+const PRUNE_EVERY: u64 = 8_640;
 /// How long a key rests after its job failed, in milliseconds: a record of each try is kept for ever.
 const REST_MILLIS: u64 = 600_000;
 
@@ -35,12 +37,20 @@ pub async fn run(app: Arc<App>, stop: CancellationToken) {
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut looks = 0_u64;
     while stop.run_until_cancelled(ticks.tick()).await.is_some() {
-        do_due(&app, &mut resting).await;
+        do_due_until(&app, &mut resting, &stop).await;
         app.limits.tidy();
+        // A sweep is cut off between two commits at worst: the next one goes on.
         if looks.is_multiple_of(SWEEP_EVERY)
-            && let Err(error) = idempotency::sweep(&*app.store, app.clock.now()).await
+            && let Some(Err(error)) = stop.run_until_cancelled(idempotency::sweep(&app.store, app.clock.now())).await
         {
             tracing::warn!(reason = %error, "old idempotency rows could not be swept");
+        }
+        if looks.is_multiple_of(PRUNE_EVERY) {
+            match stop.run_until_cancelled(app.authority.prune()).await {
+                Some(Err(error)) => tracing::warn!(reason = %error, "expired certificates could not be pruned"),
+                Some(Ok(count @ 1..)) => tracing::info!(count, "certificates that expired long ago were pruned"),
+                Some(Ok(0)) | None => {}
+            }
         }
         looks = looks.wrapping_add(1);
     }
@@ -48,6 +58,12 @@ pub async fn run(app: Arc<App>, stop: CancellationToken) {
 
 /// Does everything that is due at this moment.
 pub async fn do_due(app: &App, resting: &mut Resting) {
+    do_due_until(app, resting, &CancellationToken::new()).await;
+}
+
+/// Does what is due at this moment, one by one, until it is told to stop. What was begun is ended: a rotation is not
+/// torn in two.
+pub async fn do_due_until(app: &App, resting: &mut Resting, stop: &CancellationToken) {
     let now = app.clock.now();
     resting.0.retain(|_, until| *until > now);
     // With the revision of this look: what somebody else rotates while we get to it is not rotated again.
@@ -59,6 +75,9 @@ pub async fn do_due(app: &App, resting: &mut Resting) {
     let all: Vec<(Due, Precondition)> = app.kms.due(now).into_iter().map(looked).collect();
     for (due, seen) in all {
         let (Due::Rotate(key) | Due::Destroy(key)) = &due;
+        if stop.is_cancelled() {
+            return;
+        }
         if resting.0.contains_key(key) {
             continue;
         }
@@ -119,84 +138,4 @@ const fn word(due: &Due) -> &'static str {
 }
 
 #[cfg(test)]
-mod tests {
-    use http::Method;
-    use serde_json::{Value, json};
-    use wardkeep_policy::BundleSource;
-
-    use super::*;
-    use crate::testing::{HandClock, House, config};
-
-    async fn house() -> (House, Arc<HandClock>) {
-        let clock = HandClock::new();
-        (House::at(config(), BundleSource::dev(), clock.clone()).await, clock)
-    }
-
-    fn done(house: &House, line: &str) -> usize {
-        house.log().iter().filter(|entry| *entry == line).count()
-    }
-
-    #[tokio::test]
-    async fn what_is_due_is_done_once_and_recorded_as_the_schedulers() {
-        let (house, clock) = house().await;
-        house.post(&house.ana, "/v1/rings", json!({"name": "r"})).await;
-        let key = json!({"key": "r/k", "spec": "aes-256-gcm", "usage": "wrap", "rotation_days": 1});
-        assert_eq!(house.post(&house.ana, "/v1/keys", key).await.status, 201);
-        let mut resting = Resting::default();
-        do_due(&house.app, &mut resting).await;
-        assert_eq!(done(&house, "RotateKey ok"), 0, "not yet due");
-        clock.move_days(2);
-        do_due(&house.app, &mut resting).await;
-        do_due(&house.app, &mut resting).await;
-        assert_eq!(done(&house, "RotateKey ok"), 1);
-        let last = house.store.audit(1, 1000).unwrap().pop().unwrap().event().unwrap();
-        assert_eq!(last.actor.to_string(), "Wardkeep::System::\"scheduler\"");
-        house.post(&house.ana, "/v1/keys/r/k/schedule-deletion", json!({"days": 7})).await;
-        clock.move_days(8);
-        do_due(&house.app, &mut resting).await;
-        assert_eq!(done(&house, "DestroyKey ok"), 1);
-        let again = json!({"key": "r/k", "spec": "aes-256-gcm", "usage": "wrap"});
-        assert_eq!(house.post(&house.ana, "/v1/keys", again).await.said(), (409, "key-exists"));
-    }
-
-    #[tokio::test]
-    async fn a_bundle_that_forbids_everything_does_not_stop_the_scheduler() {
-        let (house, clock) = house().await;
-        house.post(&house.ana, "/v1/rings", json!({"name": "r"})).await;
-        let key = json!({"key": "r/k", "spec": "ed25519", "usage": "sign", "rotation_days": 1});
-        assert_eq!(house.post(&house.ana, "/v1/keys", key).await.status, 201);
-        let source = BundleSource::starter();
-        let text = r#"@id("nobody") forbid(principal, action, resource);"#;
-        let policies = json!([{"name": "p.cedar", "text": text}]);
-        let shut =
-            json!({"manifest": source.manifest, "schema": source.schema, "policies": policies, "activate": true});
-        assert_eq!(house.post(&house.ana, "/v1/bundles", shut).await.status, 200);
-        clock.move_days(2);
-        do_due(&house.app, &mut Resting::default()).await;
-        assert_eq!(done(&house, "RotateKey ok"), 1);
-    }
-
-    #[tokio::test]
-    async fn nobody_is_taken_for_the_scheduler() {
-        let (house, _) = house().await;
-        house.key("r/k", "aes-256-gcm", "wrap").await;
-        let header = [("wardkeep-subject", "Wardkeep::System::\"scheduler\"")];
-        let said = house.ask_with(&house.ana, Method::POST, "/v1/keys/r/k/rotate", Value::Null, &header).await;
-        assert_eq!(said.said(), (400, "reserved-subject"));
-    }
-
-    #[tokio::test]
-    async fn kept_results_go_after_a_day() {
-        let (house, clock) = house().await;
-        house.key("r/k", "aes-256-gcm", "wrap").await;
-        let headers = [("idempotency-key", "once")];
-        let ask = || house.ask_with(&house.ana, Method::POST, "/v1/data-keys", json!({"key": "r/k"}), &headers);
-        let first = ask().await;
-        let now = house.app.clock.now();
-        assert_eq!(idempotency::sweep(&*house.store, now).await.unwrap(), 0);
-        clock.move_days(2);
-        assert_ne!(ask().await.body["wrapped"], first.body["wrapped"], "after a day the key is free again");
-        clock.move_days(2);
-        assert_eq!(idempotency::sweep(&*house.store, house.app.clock.now()).await.unwrap(), 1);
-    }
-}
+mod tests;

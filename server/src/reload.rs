@@ -16,7 +16,7 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::accept::Guard;
-use crate::config::{Config, ConfigError};
+use crate::config::{Config, ConfigError, Limits};
 use crate::peer::PeerRules;
 use crate::telemetry::Metrics;
 use crate::tls::keeper::{Keeper, KeeperError};
@@ -107,7 +107,7 @@ impl Reloader {
     }
 
     /// Reloads on SIGHUP and on file change until `stop`.
-    pub async fn run(&self, stop: CancellationToken) {
+    pub async fn run(self: Arc<Self>, stop: CancellationToken) {
         let (sender, mut events) = mpsc::channel::<()>(1);
         let watcher = Watch::start(self.files(), sender);
         let mut hangups = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup()).ok();
@@ -133,14 +133,22 @@ impl Reloader {
                     settle(&mut events).await;
                 }
             }
-            // What is read is digested before it is read: a file that changes meanwhile is read again.
-            let now = digest(&self.files());
-            if now != seen {
-                let _outcome = self.reload();
-                seen = now;
-            }
+            // Files may be large, or lie on a disk that hangs: no thread that answers requests waits for them.
+            let reloader = self.clone();
+            let looked = tokio::task::spawn_blocking(move || reloader.look(seen)).await;
+            seen = looked.unwrap_or(seen);
         }
         drop(watcher);
+    }
+
+    /// Reloads if the files are not what they were. What is read is digested before it is read: a file that changes
+    /// meanwhile is read again.
+    fn look(&self, seen: [u8; 32]) -> [u8; 32] {
+        let now = digest(&self.files());
+        if now != seen {
+            let _outcome = self.reload();
+        }
+        now
     }
 
     fn files(&self) -> Vec<PathBuf> {
@@ -150,6 +158,7 @@ impl Reloader {
 
 /// What a running server cannot change stays as it was, with a word in the log.
 fn at_runtime(mut new: Config, old: &Config) -> Config {
+    let other_ca = new.ca.certificate_file.is_some() != old.ca.certificate_file.is_some();
     let fixed = new.storage != old.storage
         || new.root_key != old.root_key
         || new.listen != old.listen
@@ -157,7 +166,7 @@ fn at_runtime(mut new: Config, old: &Config) -> Config {
         || new.pools != old.pools
         || new.rate_limit != old.rate_limit
         || new.log != old.log
-        || new.ca.certificate_file.is_some() != old.ca.certificate_file.is_some();
+        || other_ca;
     if fixed {
         let sections = "storage, root_key, listen, identity, pools, rate_limit, log, own or built-in ca";
         tracing::warn!(sections, "changes of these need a restart and are not in force");
@@ -168,11 +177,49 @@ fn at_runtime(mut new: Config, old: &Config) -> Config {
         new.pools = old.pools.clone();
         new.rate_limit = old.rate_limit.clone();
         new.log = old.log.clone();
-        if new.ca.certificate_file.is_some() != old.ca.certificate_file.is_some() {
+        if other_ca {
             new.ca = old.ca.clone();
         }
     }
+    for Fixed { setting, was, asked } in keep_sizes(&mut new.limits, &old.limits) {
+        tracing::warn!(setting, was, asked, "this size needs a restart: the former one stays in force");
+    }
     new
+}
+
+/// A size of `[limits]` that only a restart takes.
+#[derive(Debug, PartialEq, Eq)]
+struct Fixed {
+    setting: &'static str,
+    was: u64,
+    asked: u64,
+}
+
+/// Sizes that were built into a running server: its places, and the bounds of its routes' bodies.
+fn keep_sizes(new: &mut Limits, old: &Limits) -> Vec<Fixed> {
+    let mut kept = Vec::new();
+    let mut keep = |setting: &'static str, (was, asked): (u64, u64)| {
+        if was != asked {
+            kept.push(Fixed { setting, was, asked });
+        }
+    };
+    let size = |size: usize| u64::try_from(size).unwrap_or(u64::MAX);
+    keep("limits.connections", (old.connections.into(), new.connections.into()));
+    keep("limits.body_bytes", (size(old.body_bytes), size(new.body_bytes)));
+    keep("limits.large_body_bytes", (size(old.large_body_bytes), size(new.large_body_bytes)));
+    keep("limits.json_depth", (size(old.json_depth), size(new.json_depth)));
+    keep("limits.strings", (size(old.strings), size(new.strings)));
+    keep("limits.large_strings", (size(old.large_strings), size(new.large_strings)));
+    *new = Limits {
+        connections: old.connections,
+        body_bytes: old.body_bytes,
+        large_body_bytes: old.large_body_bytes,
+        json_depth: old.json_depth,
+        strings: old.strings,
+        large_strings: old.large_strings,
+        ..new.clone()
+    };
+    kept
 }
 
 async fn settle(events: &mut mpsc::Receiver<()>) {
@@ -236,3 +283,6 @@ fn folder(path: &Path) -> PathBuf {
         _ => PathBuf::from("."),
     }
 }
+
+#[cfg(test)]
+mod tests;

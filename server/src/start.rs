@@ -26,8 +26,8 @@ use crate::peer::PeerRules;
 use crate::reload::Reloader;
 use crate::revocation::Revoked;
 use crate::state::{App, BodyBounds, Ready, RequestIds};
-use crate::system::{SystemClock, SystemEntropy};
-use crate::telemetry::{Metrics, TelemetryError};
+use crate::system::{self, SystemClock, SystemEntropy};
+use crate::telemetry::{self, Metrics, TelemetryError};
 use crate::tls::keeper::{Keeper, KeeperError};
 
 /// Why a server did not start.
@@ -130,7 +130,11 @@ impl Running {
         self.tasks.close();
         self.tasks.wait().await;
         let store = self.app.store.clone();
-        let _closed = tokio::task::spawn_blocking(move || store.close()).await;
+        let ending = move || {
+            store.close();
+            telemetry::settle_log()
+        };
+        let _closed = tokio::task::spawn_blocking(ending).await;
     }
 
     /// Stops the server and waits for its end.
@@ -150,6 +154,9 @@ impl Server {
         store: Arc<dyn Store>,
         surroundings: Surroundings,
     ) -> Result<Running, StartError> {
+        if let Err(error) = system::forbid_core_dumps() {
+            tracing::warn!(reason = %error, "core dumps could not be forbidden: one would hold keys");
+        }
         let config = Arc::new(config);
         let parts = Parts::load(config.clone(), store, &surroundings)?;
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
@@ -177,6 +184,7 @@ impl Server {
         }
         tasks.spawn(accept::serve(ops, http::ops_router(app.clone()), guard, stop.clone()));
         spawn_jobs(&app, keeper, reloader, &stop, &tasks);
+        telemetry::queue_log();
         app.ready.set(true);
         let enrol = running.enrol.map(tracing::field::display);
         tracing::info!(api = %running.api, enrol, ops = %running.ops, "ready");
@@ -284,3 +292,6 @@ fn spawn_jobs(
         Err(error) => tracing::error!(%error, "the full integrity check failed"),
     });
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,4 +1,4 @@
-//! The one place where the server reads the system's clock and its random generator.
+//! The one place where the server reads the system's clock and its random generator, and what it asks of its process.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -26,6 +26,20 @@ impl Entropy for SystemEntropy {
     }
 }
 
+/// Forbids this process to leave its memory behind when it crashes: keys stand in it. On Linux nobody of the same user
+/// may attach to it or read its memory any more either; the machine's administrator may.
+///
+/// # Errors
+/// The system refuses; a server goes on without.
+pub fn forbid_core_dumps() -> std::io::Result<()> {
+    use rustix::process::{Resource, Rlimit, setrlimit};
+    setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) })?;
+    // A core pattern that is a pipe does not ask the limit (core(5)); this it asks.
+    #[cfg(target_os = "linux")]
+    rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable)?;
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -37,5 +51,18 @@ mod tests {
         SystemEntropy.fill(&mut first).unwrap();
         SystemEntropy.fill(&mut second).unwrap();
         assert_ne!(first, second);
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_crash_leaves_no_memory_behind() {
+        forbid_core_dumps().unwrap();
+        forbid_core_dumps().expect("a second server in this process");
+        let limits = std::fs::read_to_string("/proc/self/limits").unwrap();
+        let line = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
+        let words: Vec<&str> = line.split_whitespace().collect();
+        assert_eq!(words[4..6], ["0", "0"], "{line}");
+        use rustix::process::{DumpableBehavior, dumpable_behavior};
+        assert_eq!(dumpable_behavior().unwrap(), DumpableBehavior::NotDumpable);
     }
 }

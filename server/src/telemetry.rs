@@ -3,7 +3,10 @@
 //! Metric handles are made once and kept: a look-up by name costs more than the request's own bookkeeping. The
 //! recorder is a value, not a process-wide global, so that two servers in one process (tests, `dev`) do not mix.
 
+mod lines;
+
 use std::fmt;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use metrics::{Counter, Gauge, Histogram, counter, describe_counter, describe_gauge, gauge};
@@ -13,9 +16,17 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::format::FmtSpan;
 
 use crate::config::{LogFormat, LogSettings};
+use crate::system::SystemClock;
+use lines::Lines;
 
 /// Bounds of duration histograms in seconds: 50 microseconds to 30 seconds.
 const SECONDS: [f64; 14] = [5e-5, 1e-4, 2e-4, 4e-4, 8e-4, 1.6e-3, 3.2e-3, 6.4e-3, 0.0128, 0.0512, 0.2, 1.0, 5.0, 30.0];
+
+/// How long the end of a server waits for its last log lines.
+const LAST_LINES: Duration = Duration::from_secs(2);
+
+/// Where this process's log lines go: one stderr, one queue before it.
+static LINES: OnceLock<Lines> = OnceLock::new();
 
 /// Why telemetry could not start.
 #[derive(Debug, thiserror::Error)]
@@ -27,6 +38,9 @@ pub enum TelemetryError {
     /// Another subscriber is in place.
     #[error("log output was already set up in this process")]
     AlreadySet,
+    /// The thread that writes log lines could not be made.
+    #[error("the thread that writes the log could not be started: {0}: raise the limit of threads")]
+    Thread(#[source] std::io::Error),
     /// The recorder could not be made.
     #[error("metrics could not be set up: {0}")]
     Metrics(#[from] BuildError),
@@ -38,16 +52,33 @@ pub enum TelemetryError {
 /// A filter that does not parse, or a second call.
 pub fn start_log(settings: &LogSettings) -> Result<(), TelemetryError> {
     let filter = EnvFilter::try_new(&settings.filter)?;
+    let stderr = Box::new(std::io::stderr());
+    let out = Lines::start(stderr, lines::MOST, settings.format, Arc::new(SystemClock));
+    let out = out.map_err(TelemetryError::Thread)?;
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
+        .with_writer(out.clone())
         .with_span_events(FmtSpan::NONE)
         .with_target(false);
     let set = match settings.format {
         LogFormat::Json => lines.json().flatten_event(true).finish().try_init_global(),
         LogFormat::Pretty => lines.compact().finish().try_init_global(),
     };
-    set.map_err(|()| TelemetryError::AlreadySet)
+    set.map_err(|()| TelemetryError::AlreadySet)?;
+    let _first = LINES.set(out);
+    Ok(())
+}
+
+/// A server runs: from now on a log line waits in a bounded queue instead of holding up who writes it.
+pub fn queue_log() {
+    if let Some(lines) = LINES.get() {
+        lines.queue();
+    }
+}
+
+/// A server has ended: waits a moment until its last lines are out. Blocks; whether they are.
+pub fn settle_log() -> bool {
+    LINES.get().is_none_or(|lines| lines.settle(LAST_LINES))
 }
 
 trait InitGlobal {
@@ -74,6 +105,7 @@ pub struct Metrics {
     pub crl_next_update: Gauge,
     /// `wardkeep_revoked_entries`
     pub revoked_entries: Gauge,
+    log_lines_dropped: Counter,
 }
 
 /// The metrics of one listener's accept loop.
@@ -112,9 +144,10 @@ impl Metrics {
                 gauge!("wardkeep_listener_certificate_expiry_timestamp_seconds"),
                 gauge!("wardkeep_crl_next_update_timestamp_seconds"),
                 gauge!("wardkeep_revoked_entries"),
+                counter!("wardkeep_log_lines_dropped_total"),
             )
         });
-        let (reloads_ok, reloads_kept_old, expiry, crl_next_update, revoked_entries) = made;
+        let (reloads_ok, reloads_kept_old, expiry, crl_next_update, revoked_entries, log_lines_dropped) = made;
         let listener_certificate_expiry = expiry;
         Ok(Self {
             recorder,
@@ -124,6 +157,7 @@ impl Metrics {
             listener_certificate_expiry,
             crl_next_update,
             revoked_entries,
+            log_lines_dropped,
         })
     }
 
@@ -158,6 +192,7 @@ impl Metrics {
     /// The text that `/metrics` answers with.
     #[must_use]
     pub fn render(&self) -> String {
+        self.log_lines_dropped.absolute(LINES.get().map_or(0, Lines::dropped));
         self.handle.render()
     }
 
@@ -181,6 +216,7 @@ fn describe() {
     describe_gauge!("wardkeep_connections_open", "Connections open now, by listener.");
     describe_counter!("wardkeep_connections_accepted_total", "Connections accepted, by listener.");
     describe_counter!("wardkeep_connections_ended_total", "Connections refused or cut, by listener and reason.");
+    describe_counter!("wardkeep_log_lines_dropped_total", "Log lines that found no room: stderr is read too slowly.");
     describe_counter!("wardkeep_accept_errors_total", "Failed accepts, by listener.");
 }
 

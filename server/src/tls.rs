@@ -14,6 +14,8 @@ pub(crate) mod forge;
 pub mod keeper;
 mod remembered;
 #[cfg(test)]
+pub(crate) mod own;
+#[cfg(test)]
 mod tests;
 
 use std::fmt;

@@ -1,14 +1,22 @@
 //! The one integration binary: every test that needs more than one room.
 #![cfg(test)]
 
+mod acting;
 mod audit;
+mod batches;
 mod canary;
+mod cursors;
+mod edge;
 mod endpoints;
 mod etag;
 mod idempotency;
 mod json_bombs;
+mod once;
 mod options;
 mod paging;
+mod problems;
+mod recipients;
+mod records;
 mod release;
 mod restart;
 mod revocation;

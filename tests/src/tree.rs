@@ -69,11 +69,12 @@ fn walk(root: &Path, folder: &Path, found: &mut Vec<String>) {
     for entry in entries.flatten() {
         let path = entry.path();
         let name = entry.file_name().to_string_lossy().into_owned();
+        // In a second working tree `.git` is a file, which names the first one.
         if path.is_dir() {
             if !matches!(name.as_str(), "target" | ".git" | "node_modules" | "__pycache__") {
                 walk(root, &path, found);
             }
-        } else if let Ok(relative) = path.strip_prefix(root) {
+        } else if let Some(relative) = path.strip_prefix(root).ok().filter(|_| name != ".git") {
             found.push(relative.to_string_lossy().replace('\\', "/"));
         }
     }

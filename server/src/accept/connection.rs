@@ -13,6 +13,7 @@ use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
+use super::door::Entered;
 use super::live::{Live, Order, Registered};
 use super::request::Requests;
 use super::watch::Watched;
@@ -25,6 +26,10 @@ use crate::tls::{self, TlsSlot};
 const PING: (Duration, Duration) = (Duration::from_secs(20), Duration::from_secs(10));
 /// Smallest read buffer that hyper takes.
 const SMALLEST_BUFFER: usize = 8192;
+/// What a client may send unread on one HTTP/2 stream and on a connection, and what waits for a client that does not
+/// read, in bytes. The library's own are a megabyte each: with many streams that is memory for whoever asks.
+const WINDOWS: (u32, u32) = (64 * 1024, 256 * 1024);
+const SEND_BUFFER: usize = 64 * 1024;
 
 /// Why a connection was refused before HTTP.
 #[derive(Debug, thiserror::Error)]
@@ -65,16 +70,16 @@ impl Refused {
 }
 
 /// Serves one accepted socket to its end.
-pub(super) async fn run(shared: &Arc<Shared>, socket: TcpStream, remote: SocketAddr) {
+pub(super) async fn run(shared: &Arc<Shared>, socket: TcpStream, remote: SocketAddr, entered: Entered) {
     // Answers are small and wait for nothing: Nagle would hold them back.
     if let Err(error) = socket.set_nodelay(true) {
         tracing::debug!(peer = %remote, reason = %error, "TCP_NODELAY could not be set");
     }
     let limits = shared.guard.limits.load_full();
     let outcome = match &shared.transport {
-        Transport::Plain => plain(shared, &limits, socket, remote).await,
-        Transport::ServerOnly(slot) => encrypted(shared, &limits, slot, false, (socket, remote)).await,
-        Transport::Mutual(slot) => encrypted(shared, &limits, slot, true, (socket, remote)).await,
+        Transport::Plain => plain(shared, &limits, (socket, remote), entered).await,
+        Transport::ServerOnly(slot) => encrypted(shared, &limits, (slot, false), (socket, remote), entered).await,
+        Transport::Mutual(slot) => encrypted(shared, &limits, (slot, true), (socket, remote), entered).await,
     };
     if let Err(refused) = outcome {
         refused.log(shared.name, remote);
@@ -85,14 +90,14 @@ pub(super) async fn run(shared: &Arc<Shared>, socket: TcpStream, remote: SocketA
 async fn plain(
     shared: &Arc<Shared>,
     limits: &Arc<Limits>,
-    socket: TcpStream,
-    remote: SocketAddr,
+    (socket, remote): (TcpStream, SocketAddr),
+    entered: Entered,
 ) -> Result<(), Refused> {
     let first_byte = Duration::from_millis(limits.first_byte_millis);
     match timeout(first_byte, socket.peek(&mut [0])).await {
         Err(_) => return Err(Refused::FirstByteTimeout),
         Ok(Err(_) | Ok(0)) => return Err(Refused::Ended),
-        Ok(Ok(_)) => {}
+        Ok(Ok(_)) => entered.known(),
     }
     let live = Arc::new(Live::new(remote, None, false));
     let registered = shared.registry.add(live.clone());
@@ -103,9 +108,9 @@ async fn plain(
 async fn encrypted(
     shared: &Arc<Shared>,
     limits: &Arc<Limits>,
-    slot: &TlsSlot,
-    mutual: bool,
+    (slot, mutual): (&TlsSlot, bool),
     (socket, remote): (TcpStream, SocketAddr),
+    entered: Entered,
 ) -> Result<(), Refused> {
     let acceptor = TlsAcceptor::from(slot.load_full());
     let handshake = timeout(Duration::from_millis(limits.handshake_millis), acceptor.accept(socket));
@@ -125,7 +130,11 @@ async fn encrypted(
     if let Some(why) = peer.and_then(|peer| shared.guard.revoked.refuses(&peer, shared.guard.clock.now())) {
         return Err(Refused::Revoked(why));
     }
+    if mutual {
+        entered.known();
+    }
     first_byte(limits, &mut stream, &live).await?;
+    entered.known();
     http(shared, limits, stream, (live, registered), http2).await;
     Ok(())
 }
@@ -217,7 +226,8 @@ fn http2_builder(limits: &Limits) -> http2::Builder<TokioExecutor> {
     builder.timer(TokioTimer::new()).keep_alive_interval(PING.0).keep_alive_timeout(PING.1);
     builder.max_concurrent_streams(limits.streams).max_header_list_size(limits.header_bytes);
     builder.max_pending_accept_reset_streams(32).max_local_error_reset_streams(128);
-    builder.max_send_buf_size(256 * 1024).max_frame_size(16_384);
+    builder.initial_stream_window_size(WINDOWS.0).initial_connection_window_size(WINDOWS.1);
+    builder.max_send_buf_size(SEND_BUFFER).max_frame_size(16_384);
     builder
 }
 

@@ -91,45 +91,4 @@ impl FrameWatch {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const HELLO: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-
-    fn frame(kind: u8, flags: u8, payload: &[u8]) -> Vec<u8> {
-        let len = u32::try_from(payload.len()).unwrap().to_be_bytes();
-        [&len[1..], &[kind, flags, 0, 0, 0, 1], payload].concat()
-    }
-
-    #[test]
-    fn whole_frames_leave_nothing_pending_however_they_are_cut_up() {
-        let stream =
-            [HELLO, &frame(4, 0, &[0; 12]), &frame(HEADERS, END_HEADERS, b"abc"), &frame(6, 0, &[0; 8])].concat();
-        assert!(!FrameWatch::new().take(&stream));
-        let mut watch = FrameWatch::new();
-        let mut pending = false;
-        for byte in &stream {
-            pending = watch.take(&[*byte]);
-        }
-        assert!(!pending);
-    }
-
-    #[test]
-    fn an_unfinished_preface_frame_or_header_block_is_pending() {
-        assert!(FrameWatch::new().take(b"PRI"));
-        let mut watch = FrameWatch::new();
-        assert!(!watch.take(HELLO));
-        assert!(watch.take(&[0, 0, 5]));
-        assert!(watch.take(&[HEADERS, 0, 0, 0, 0, 1, b'a']));
-        assert!(watch.take(b"bcde"), "the frame ended, its block did not");
-        assert!(watch.take(&frame(CONTINUATION, 0, b"more")), "a flood of continuations is one block");
-        assert!(!watch.take(&frame(CONTINUATION, END_HEADERS, b"")));
-    }
-
-    #[test]
-    fn a_body_in_the_making_is_not_pending() {
-        let mut watch = FrameWatch::new();
-        watch.take(HELLO);
-        assert!(!watch.take(&[0, 0, 9, DATA, 0, 0, 0, 0, 1, b'x']));
-    }
-}
+mod tests;

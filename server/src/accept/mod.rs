@@ -5,6 +5,7 @@
 //!
 //! | wait | bound | held by |
 //! |---|---|---|
+//! | strangers, connections of one address | `handshakes`, `connections_per_address` | [`door`]: closed unheard |
 //! | TLS handshake | `handshake_millis` | a timeout around it |
 //! | first byte | `first_byte_millis` | a timeout before HTTP starts |
 //! | headers, HTTP/2 frames | `headers_millis` | [`watch`], [`frames`] and the sweep |
@@ -15,11 +16,13 @@
 
 mod body;
 mod connection;
+mod door;
 mod frames;
 mod live;
 mod request;
 #[cfg(test)]
 mod tests;
+mod trace;
 mod watch;
 
 use std::io;
@@ -31,6 +34,7 @@ use arc_swap::ArcSwap;
 use axum::Router;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use wardkeep_model::Clock;
@@ -42,6 +46,7 @@ use crate::peer::PeerRules;
 use crate::revocation::Revoked;
 use crate::telemetry::{ListenerMetrics, Metrics};
 use crate::tls::TlsSlot;
+use door::{Door, Entered, Turned};
 use live::{Cut, Registry};
 
 /// First and longest pause after a failed accept: without it, running out of file handles spins a core.
@@ -96,6 +101,7 @@ struct Shared {
     guard: Arc<Guard>,
     routes: Router,
     registry: Arc<Registry>,
+    door: Arc<Door>,
     metrics: ListenerMetrics,
     /// Drops whatever still lives after the drain.
     kill: CancellationToken,
@@ -119,9 +125,9 @@ pub async fn serve(listener: Listener, routes: Router, guard: Arc<Guard>, stop: 
     let limits = guard.limits.load_full();
     let places = Arc::new(Semaphore::new(usize::try_from(limits.connections).unwrap_or(usize::MAX)));
     let metrics = guard.metrics.listener(name);
-    let registry = Arc::new(Registry::default());
+    let (registry, door) = (Arc::new(Registry::default()), Arc::new(Door::default()));
     let kill = CancellationToken::new();
-    let shared = Arc::new(Shared { name, transport, guard, routes, registry, metrics, kill });
+    let shared = Arc::new(Shared { name, transport, guard, routes, registry, door, metrics, kill });
     let tasks = TaskTracker::new();
     let sweeper = tokio::spawn(live::sweep(shared.clone(), shared.kill.clone()));
     let mut pause = BACKOFF.0;
@@ -132,7 +138,13 @@ pub async fn serve(listener: Listener, routes: Router, guard: Arc<Guard>, stop: 
         match accepted {
             Ok((stream, remote)) => {
                 pause = BACKOFF.0;
-                tasks.spawn(one(shared.clone(), stream, remote, place));
+                match shared.door.enter(remote, &shared.guard.limits.load()) {
+                    Ok((entered, gone)) => {
+                        gone.into_iter().for_each(|remote| turned_away(&shared, remote, Turned::Handshakes));
+                        tasks.spawn(one(shared.clone(), stream, entered, (remote, place)));
+                    }
+                    Err(turned) => turned_away(&shared, remote, turned),
+                }
             }
             Err(error) if belongs_to_one_connection(&error) => {}
             Err(error) => {
@@ -148,13 +160,28 @@ pub async fn serve(listener: Listener, routes: Router, guard: Arc<Guard>, stop: 
     sweeper.abort();
 }
 
-async fn one(shared: Arc<Shared>, stream: TcpStream, remote: SocketAddr, place: tokio::sync::OwnedSemaphorePermit) {
+async fn one(
+    shared: Arc<Shared>,
+    stream: TcpStream,
+    entered: Entered,
+    (remote, place): (SocketAddr, tokio::sync::OwnedSemaphorePermit),
+) {
     shared.metrics.accepted.increment(1);
     shared.metrics.open.increment(1.0);
-    let kill = shared.kill.clone();
-    kill.run_until_cancelled(connection::run(&shared, stream, remote)).await;
+    let (kill, cut) = (shared.kill.clone(), entered.cut.clone());
+    let run = connection::run(&shared, stream, remote, entered);
+    kill.run_until_cancelled(cut.run_until_cancelled(run)).await;
     shared.metrics.open.decrement(1.0);
     drop(place);
+}
+
+/// A socket is closed by being dropped; that is counted always, and told at most once a second.
+fn turned_away(shared: &Shared, remote: SocketAddr, turned: Turned) {
+    shared.guard.metrics.connection_ended(&shared.metrics, turned.word());
+    if let Some(closed) = shared.door.tell(Instant::now()) {
+        let (listener, code) = (shared.name, turned.word());
+        tracing::warn!(listener, peer = %remote, code, closed, "connections closed unheard");
+    }
 }
 
 async fn drain(shared: &Shared, tasks: &TaskTracker) {

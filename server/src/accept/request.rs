@@ -11,10 +11,12 @@ use http::{HeaderValue, Request, StatusCode, header};
 use hyper::body::Incoming;
 use tokio::time::Instant;
 use tower::Service;
+use tracing::{Instrument, Span};
 
 use super::Guard;
 use super::body::{HeldBody, Open, TimedBody};
 use super::live::Live;
+use super::trace::trace_id;
 use crate::config::Limits;
 use crate::peer::RemoteAddress;
 
@@ -27,8 +29,15 @@ pub(super) struct Requests {
 }
 
 impl Requests {
-    /// Never an error: whatever goes wrong is an answer.
+    /// Never an error: whatever goes wrong is an answer. A caller that traces its requests finds its trace's id on our
+    /// log lines.
     pub(super) async fn answer(&self, request: Request<Incoming>) -> Result<Response<HeldBody>, Infallible> {
+        let trace = |trace_id| tracing::info_span!("request", trace_id);
+        let span = trace_id(request.headers()).map_or_else(Span::none, trace);
+        self.answered(request).instrument(span).await
+    }
+
+    async fn answered(&self, request: Request<Incoming>) -> Result<Response<HeldBody>, Infallible> {
         let open = Open::new(self.live.clone());
         if let Some(refusal) = self.refuse() {
             return Ok(refusal.map(|body| HeldBody::new(body, open)));

@@ -116,10 +116,13 @@ impl Admin {
     /// # Errors
     /// What the store says.
     pub async fn bundles(&self, permit: Permit<DescribeBundle>) -> Result<Vec<BundleInfo>, AdminError> {
-        let found = row::bundles(&*self.store).and_then(|(bundles, _)| {
-            let rows = row::all_bundles(&*self.store)?;
+        let store = self.store.clone();
+        let walk = move || {
+            let (bundles, _) = row::bundles(&*store)?;
+            let rows = row::all_bundles(&*store)?;
             Ok(rows.iter().rev().map(|(version, row)| BundleInfo::new(*version, row, bundles)).collect::<Vec<_>>())
-        });
+        };
+        let found = blocking(walk).await;
         let count = found.as_ref().map_or(0, Vec::len).to_string();
         self.record(permit.into_event().with(EventDetail::Count, count), found).await
     }

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use wardkeep_model::action::{IssueToken, RevokeCertificate};
-use wardkeep_model::{CertificateSerial, EntityUid, Identity, Permit, RequestId};
+use wardkeep_model::{
+    Action, AuditEvent, CertificateSerial, Decision, EntityUid, Identity, Permit, RequestId, Timestamp,
+};
 use wardkeep_policy::Engine;
 
 use super::{Admin, AdminError, entities_of};
@@ -35,8 +37,33 @@ impl Admission for PolicyAdmission {
         snapshot.roles_of(entity).iter().all(|role| held.contains(role))
     }
 
+    fn may_issue(&self, issuer: &EntityUid, entity: &EntityUid) -> bool {
+        let snapshot = self.0.snapshot();
+        snapshot.entity(issuer).is_some() && snapshot.still_permits(&token_event(issuer, entity))
+    }
+
     fn policy_version(&self) -> u64 {
         self.0.snapshot().version()
+    }
+}
+
+/// The question that was decided when a token was issued, to be asked again; it becomes no record.
+fn token_event(issuer: &EntityUid, entity: &EntityUid) -> AuditEvent {
+    AuditEvent {
+        time: Timestamp::default(),
+        actor: issuer.clone(),
+        subject: issuer.clone(),
+        action: IssueToken::NAME.as_str().to_owned(),
+        resource: entity.clone(),
+        record: None,
+        decision: Decision::Allow,
+        policies: Vec::new(),
+        errors: Vec::new(),
+        policy_version: 0,
+        outcome: "ok",
+        request: RequestId::from_random(0),
+        serial: None,
+        detail: Vec::new(),
     }
 }
 
@@ -75,11 +102,12 @@ impl Admin {
         csr_pem: String,
         request: RequestId,
     ) -> Result<Issued, AdminError> {
+        // Before the turn: what is malformed waits for nobody and holds nobody up.
+        let presented = self.authority.present(Enrolment { token: token.expose(), csr_pem: &csr_pem, request })?;
         let admin = Arc::clone(self);
         self.detached(async move {
             let _turn = admin.turn.lock().await;
-            let enrolment = Enrolment { token: token.expose(), csr_pem: &csr_pem, request };
-            Ok(admin.authority.enrol(enrolment, &admin.admission()).await?)
+            Ok(admin.authority.redeem(presented, &admin.admission()).await?)
         })
         .await
     }

@@ -96,7 +96,7 @@ impl Admin {
         .await
     }
 
-    async fn delete(&self, event: AuditEvent, uid: EntityUid) -> Result<Changed, AdminError> {
+    async fn delete(self: &Arc<Self>, event: AuditEvent, uid: EntityUid) -> Result<Changed, AdminError> {
         self.still_stands(&event)?;
         let now = self.engine.snapshot();
         if now.entity(&uid).is_none() {
@@ -110,7 +110,9 @@ impl Admin {
         // One of the bundle that shows again is no other identity, and what no certificate can name has none.
         let gone = snapshot.entity(&uid).is_none();
         let Some(identity) = self.identity_of(&uid).ok().filter(|_| gone) else {
-            self.stays_open(&snapshot, &self.enrolled()?)?;
+            let admin = Arc::clone(self);
+            let enrolled = blocking(move || admin.enrolled()).await?;
+            self.stays_open(&snapshot, &enrolled)?;
             return self.settle(event, Staged { snapshot, changes, detail: Vec::new(), each, answer }).await;
         };
         let mut plan = self.authority.plan(Target::Identity { identity, keep: Vec::new() }).await?;

@@ -33,6 +33,7 @@ use std::future::Future;
 use std::sync::Arc;
 
 use tokio::sync::Mutex;
+use tracing::Instrument;
 use wardkeep_model::{AuditEvent, Clock, EntityUid, EventDetail, Identity};
 use wardkeep_policy::{Engine, Snapshot};
 use wardkeep_store::{Change, Store, Work};
@@ -167,7 +168,7 @@ impl Admin {
         &self,
         work: impl Future<Output = Result<T, AdminError>> + Send + 'static,
     ) -> Result<T, AdminError> {
-        tokio::spawn(work).await.unwrap_or(Err(AdminError::ShuttingDown))
+        tokio::spawn(work.in_current_span()).await.unwrap_or(Err(AdminError::ShuttingDown))
     }
 
     /// The lock-out rule: somebody with a valid certificate may still change the control set.

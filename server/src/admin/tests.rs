@@ -1,5 +1,9 @@
 //! Ways up and ways to be shut out, each refused.
 
+mod lockout;
+mod races;
+mod rows;
+
 use std::time::Duration;
 
 use http::Method;

@@ -1,5 +1,6 @@
 //! Making and opening the authority.
 
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::Arc;
 
@@ -13,7 +14,9 @@ use wardkeep_store::{Change, Store, Table, Work};
 use zeroize::Zeroizing;
 
 use super::AuthorityError;
-use super::crl::Crl;
+use super::book;
+use super::crl::{Crl, Listed};
+use super::family::Families;
 use super::record::{RevocationRow, RevokedWhat, unhex};
 use super::signer::{CaKey, Signer};
 use crate::config::CaSettings;
@@ -35,6 +38,8 @@ pub trait Admission: Send + Sync {
     fn exists(&self, entity: &EntityUid) -> bool;
     /// Whether `issuer` holds every control role that `entity` holds.
     fn covers(&self, issuer: &EntityUid, entity: &EntityUid) -> bool;
+    /// Whether `issuer` exists and may still issue a token for `entity`.
+    fn may_issue(&self, issuer: &EntityUid, entity: &EntityUid) -> bool;
     /// The policy version in force, for the audit record.
     fn policy_version(&self) -> u64;
 }
@@ -62,6 +67,9 @@ pub struct Authority {
     pub(super) revoked: Arc<Revoked>,
     /// Issuing and revoking take turns: a renewal that checked before a revocation must not be recorded after it.
     pub(super) turn: Mutex<()>,
+    pub(super) families: Families,
+    /// What the next list says: serials of our own that are revoked, and were not expired at the last one.
+    pub(super) listed: std::sync::Mutex<BTreeMap<CertificateSerial, Listed>>,
     pub(super) crl: ArcSwapOption<Crl>,
     pub(super) crl_changes: watch::Sender<u64>,
 }
@@ -107,11 +115,23 @@ impl Authority {
     ) -> Result<Self, AuthorityError> {
         let own = settings.ca.certificate_file.is_none();
         let signer = if own { Some(load_signer(&*store)?) } else { None };
-        let (turn, crl, crl_changes) = (Mutex::new(()), ArcSwapOption::empty(), watch::Sender::new(0));
         let AuthoritySettings { trust_domain, ca } = settings;
-        let ca = ArcSwap::from_pointee(ca);
-        let authority = Self { store, clock, entropy, trust_domain, ca, signer, revoked, turn, crl, crl_changes };
-        authority.load_revocations()?;
+        let all: Vec<_> = book::rows(&*store)?.into_iter().map(|(record, _)| record).collect();
+        let authority = Self {
+            families: Families::of(&all, clock.now()),
+            store,
+            clock,
+            entropy,
+            trust_domain,
+            ca: ArcSwap::from_pointee(ca),
+            signer,
+            revoked,
+            turn: Mutex::new(()),
+            listed: std::sync::Mutex::default(),
+            crl: ArcSwapOption::empty(),
+            crl_changes: watch::Sender::new(0),
+        };
+        authority.load_revocations(&all.into_iter().map(|record| (record.serial, record.not_after)).collect())?;
         if authority.signer.is_some() {
             authority.sign_crl()?;
         }
@@ -163,18 +183,24 @@ impl Authority {
         Ok((ListenerKey { chain, key }, leaf.not_after))
     }
 
-    fn load_revocations(&self) -> Result<(), AuthorityError> {
+    /// `ends` are those of the certificates on record.
+    fn load_revocations(&self, ends: &HashMap<CertificateSerial, Timestamp>) -> Result<(), AuthorityError> {
         const WHAT: &str = "revocation record";
         let mut rows = Vec::new();
         self.store.scan(Table::Revocation, &mut |row| rows.push(RevocationRow::read(&row.value)))?;
         let broken = || AuthorityError::Row { what: WHAT };
         let serial = |text: &str| CertificateSerial::parse(text).map_err(|_| broken());
-        let mut serials = Vec::new();
+        let (mut serials, mut listed, own) = (Vec::new(), Vec::new(), self.issuer_digest());
         for row in rows {
             let row = row?;
             match row.what {
                 RevokedWhat::Serial { issuer, serial: text } => {
-                    serials.push((unhex(&issuer).ok_or_else(broken)?, serial(&text)?));
+                    let name = (unhex(&issuer).ok_or_else(broken)?, serial(&text)?);
+                    // One of our own that is not on record has been expired for long: no list needs it.
+                    if let Some(until) = ends.get(&name.1).filter(|_| Some(name.0) == own) {
+                        listed.push((name.1.clone(), Listed { at: Timestamp::from_millis(row.at), until: *until }));
+                    }
+                    serials.push(name);
                 }
                 RevokedWhat::Identity { identity, keep } => {
                     let identity = Identity::parse(&identity).map_err(|_| broken())?;
@@ -184,10 +210,11 @@ impl Authority {
                 }
             }
         }
-        if let Some(own) = self.issuer_digest() {
+        if let Some(own) = own {
             self.revoked.set_own_issuer(own);
         }
         self.revoked.add_serials(serials);
+        self.list(listed);
         Ok(())
     }
 
@@ -246,7 +273,7 @@ fn load_signer(store: &dyn Store) -> Result<Signer, AuthorityError> {
 }
 
 /// DER in PEM armour (RFC 7468).
-pub(super) fn pem(label: &str, der: &[u8]) -> String {
+pub(crate) fn pem(label: &str, der: &[u8]) -> String {
     use base64::Engine;
     let text = base64::engine::general_purpose::STANDARD.encode(der);
     let mut out = format!("-----BEGIN {label}-----\n");

@@ -3,7 +3,7 @@
 //! Our own listeners do not depend on it: revocation made here counts at once (see [`crate::revocation`]). It is for
 //! everybody else who trusts this CA, and the listeners check it too, so that one that is not refreshed is noticed.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use rcgen::{CertificateRevocationListParams, KeyIdMethod, RevokedCertParams, SerialNumber};
@@ -11,10 +11,8 @@ use rustls::pki_types::CertificateRevocationListDer;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use wardkeep_model::{CertificateSerial, Timestamp};
-use wardkeep_store::Table;
 
 use super::authority::pem;
-use super::record::{CertificateRow, RevocationRow, RevokedWhat, unhex};
 use super::signer::date;
 use super::{Authority, AuthorityError};
 
@@ -38,6 +36,15 @@ pub struct Crl {
     pub next_update: Timestamp,
 }
 
+/// A line of the lists.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Listed {
+    /// When it was revoked.
+    pub(super) at: Timestamp,
+    /// When the certificate ends, and the line with it.
+    pub(super) until: Timestamp,
+}
+
 impl Authority {
     /// The newest list; `None` with a CA of the operator's own.
     #[must_use]
@@ -51,20 +58,20 @@ impl Authority {
         self.crl_changes.subscribe()
     }
 
-    /// Signs a new list of everything revoked that has not expired.
+    /// Signs a new list of everything revoked that has not expired. Reads no row: what is on it stands in memory.
     ///
     /// # Errors
-    /// [`AuthorityError`]: unreadable rows, or no signer.
+    /// [`AuthorityError`]: no signer, or it refuses.
     pub fn sign_crl(&self) -> Result<Arc<Crl>, AuthorityError> {
         let signer = self.signer.as_ref().ok_or(AuthorityError::NotOurs)?;
         let now = self.clock.now();
         let epoch = rcgen::date_time_ymd(1970, 1, 1);
         let revoked_certs: Vec<RevokedCertParams> = self
-            .listed(now)?
+            .listed_at(now)
             .into_iter()
-            .map(|(serial, at)| RevokedCertParams {
+            .map(|(serial, listed)| RevokedCertParams {
                 serial_number: SerialNumber::from_slice(&serial_bytes(&serial)),
-                revocation_time: date(epoch, at),
+                revocation_time: date(epoch, listed.at),
                 reason_code: None,
                 invalidity_date: None,
             })
@@ -90,9 +97,11 @@ impl Authority {
     }
 
     /// Signs the list anew at half of its life, until `stop`. A failure is logged and tried again.
-    pub async fn keep_crl(&self, stop: CancellationToken) {
+    pub async fn keep_crl(self: Arc<Self>, stop: CancellationToken) {
         while stop.run_until_cancelled(tokio::time::sleep(LOOK)).await.is_some() {
-            self.refresh_crl();
+            // A long list takes long to write down and to sign.
+            let authority = self.clone();
+            let _signed = tokio::task::spawn_blocking(move || authority.refresh_crl()).await;
         }
     }
 
@@ -116,27 +125,16 @@ impl Authority {
         }
     }
 
-    /// Serials of our own that are revoked and have not expired, with the moment of their revocation.
-    fn listed(&self, now: Timestamp) -> Result<Vec<(CertificateSerial, Timestamp)>, AuthorityError> {
-        let own = self.issuer_digest();
-        let mut rows = Vec::new();
-        self.store.scan(Table::Revocation, &mut |row| rows.push(RevocationRow::read(&row.value)))?;
-        let mut listed = Vec::new();
-        for row in rows {
-            let row = row?;
-            let RevokedWhat::Serial { issuer, serial } = row.what else { continue };
-            if unhex(&issuer) != own {
-                continue;
-            }
-            let serial =
-                CertificateSerial::parse(&serial).map_err(|_| AuthorityError::Row { what: "revocation record" })?;
-            let issued = self.store.read(Table::Certificate, serial.as_str())?;
-            let ended = issued.map(|row| CertificateRow::read(&row.value)).transpose()?;
-            if ended.is_none_or(|record| record.not_after >= now) {
-                listed.push((serial, Timestamp::from_millis(row.at)));
-            }
-        }
-        Ok(listed)
+    /// Puts what was revoked onto the lists that are signed from now on.
+    pub(super) fn list(&self, revoked: impl IntoIterator<Item = (CertificateSerial, Listed)>) {
+        self.listed.lock().unwrap_or_else(PoisonError::into_inner).extend(revoked);
+    }
+
+    /// Serials of our own that are revoked and have not expired. What has, is forgotten.
+    fn listed_at(&self, now: Timestamp) -> Vec<(CertificateSerial, Listed)> {
+        let mut listed = self.listed.lock().unwrap_or_else(PoisonError::into_inner);
+        listed.retain(|_, entry| entry.until >= now);
+        listed.iter().map(|(serial, entry)| (serial.clone(), *entry)).collect()
     }
 }
 

@@ -1,7 +1,9 @@
 //! What can go wrong at the authority: one enum per operation group.
 
-use wardkeep_model::{CertificateSerial, EntropyError, Identity};
+use wardkeep_model::{CertificateSerial, EntropyError, Identity, Timestamp};
 use wardkeep_store::{CommitError, ReadError};
+
+use crate::admin::commit_code;
 
 /// Why the authority could not be made or opened.
 #[derive(Debug, thiserror::Error)]
@@ -79,6 +81,18 @@ pub enum IssueError {
     /// The presented certificate is revoked or expired.
     #[error("the presented certificate cannot be renewed: {0}")]
     ParentRefused(#[from] crate::revocation::Revocation),
+    /// Too many certificates of one enrolment are alive.
+    #[error("{count} certificates of one enrolment are alive: use one of them, or enrol with a token")]
+    FamilyFull {
+        /// How many.
+        count: usize,
+    },
+    /// The presented certificate is young, and not the only one of its enrolment.
+    #[error("the certificate was issued only recently: renew it after {after}, and use it until then")]
+    TooYoung {
+        /// From when on it is renewed.
+        after: Timestamp,
+    },
     /// The presented certificate was not issued here.
     #[error("certificate `{serial}` was not issued by this CA: enrol with a token")]
     ForeignParent {
@@ -104,6 +118,8 @@ pub enum TokenRefusal {
     Void,
     /// Past its time.
     Expired,
+    /// Whoever issued it may no longer issue it.
+    IssuerLost,
 }
 
 /// Why a token verb failed.
@@ -169,11 +185,8 @@ impl AuthorityError {
                 "authority-failed"
             }
             Self::Read(_) => "store-unreadable",
-            Self::Commit(CommitError::Conflict { .. }) => "conflict",
-            Self::Commit(CommitError::Full | CommitError::ReserveSpent) => "disk-full",
-            Self::Commit(CommitError::HeadStale) => "head-stale",
-            Self::Commit(CommitError::Busy) => "busy",
-            Self::Commit(CommitError::Closed | CommitError::Failed) => "store-failed",
+            // One cause has one code, whichever room met it.
+            Self::Commit(error) => commit_code(error),
             Self::ListenerName { .. } => "listener-name",
             Self::NotOurs => "not-our-ca",
         }
@@ -194,6 +207,8 @@ impl IssueError {
             Self::NoEntity { .. } => "identity-without-entity",
             Self::AboveIssuer { .. } => "identity-above-issuer",
             Self::ParentRefused(_) => "certificate-not-renewable",
+            Self::FamilyFull { .. } => "family-full",
+            Self::TooYoung { .. } => "certificate-too-young",
             Self::ForeignParent { .. } => "certificate-foreign",
             Self::NotOurs => "not-our-ca",
             Self::Authority(error) => error.code(),
@@ -210,6 +225,7 @@ impl TokenRefusal {
             Self::Used => "used",
             Self::Void => "void",
             Self::Expired => "expired",
+            Self::IssuerLost => "issuer-lost",
         }
     }
 }

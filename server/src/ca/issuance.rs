@@ -39,6 +39,20 @@ pub struct Enrolment<'a> {
     pub request: RequestId,
 }
 
+/// What was sent, read and found in order; whether the token is good is asked under the turn.
+pub struct Presented {
+    token: TokenText,
+    key: SubjectPublicKeyInfo,
+    request: RequestId,
+}
+
+impl std::fmt::Debug for Presented {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { token, key: _, request } = self;
+        f.debug_struct("Presented").field("token", token).field("request", request).finish_non_exhaustive()
+    }
+}
+
 /// A new certificate.
 #[derive(Debug, Clone)]
 pub struct Issued {
@@ -51,17 +65,34 @@ pub struct Issued {
 }
 
 impl Authority {
-    /// Redeems a token, exactly once, for a certificate of the identity that the token fixes.
+    /// Reads what somebody without an identity sent: forms, the CA that the token pins, the request's own signature.
+    /// It takes no turn: whoever sends nonsense must not queue before those who do not.
     ///
     /// # Errors
-    /// [`IssueError`]; for a token that exists the refusal is recorded.
-    pub async fn enrol(&self, enrolment: Enrolment<'_>, admission: &dyn Admission) -> Result<Issued, IssueError> {
+    /// [`IssueError`]: what is wrong with it.
+    pub fn present(&self, enrolment: Enrolment<'_>) -> Result<Presented, IssueError> {
         let Some(fingerprint) = self.fingerprint() else { return Err(IssueError::NotOurs) };
         let token = TokenText::parse(enrolment.token)?;
         if *token.fingerprint() != fingerprint {
             return Err(IssueError::OtherAuthority);
         }
-        let key = request_key(enrolment.csr_pem)?;
+        Ok(Presented { token, key: request_key(enrolment.csr_pem)?, request: enrolment.request })
+    }
+
+    /// [`Authority::present`] and [`Authority::redeem`] at once.
+    ///
+    /// # Errors
+    /// [`IssueError`]
+    pub async fn enrol(&self, enrolment: Enrolment<'_>, admission: &dyn Admission) -> Result<Issued, IssueError> {
+        self.redeem(self.present(enrolment)?, admission).await
+    }
+
+    /// Redeems a token, exactly once, for a certificate of the identity that the token fixes.
+    ///
+    /// # Errors
+    /// [`IssueError`]; for a token that exists the refusal is recorded.
+    pub async fn redeem(&self, presented: Presented, admission: &dyn Admission) -> Result<Issued, IssueError> {
+        let Presented { token, key, request } = presented;
         let _turn = self.turn.lock().await;
         // A token that does not exist has no identity to record: a warning, not an audit record that anybody can cause.
         let Some(found) = self.presented(&token)? else {
@@ -72,7 +103,7 @@ impl Authority {
         let now = self.clock.now();
         let no_entity = || IssueError::NoEntity { identity: identity.clone() };
         let entity = admission.entity_of(&identity).ok_or_else(no_entity)?;
-        let mut event = own_event(now, entity.clone(), "Enrol", enrolment.request, &identity);
+        let mut event = own_event(now, entity.clone(), "Enrol", request, &identity);
         event.policy_version = admission.policy_version();
         if let Err(error) = check_token(&found, &entity, now, admission) {
             return Err(self.refuse(event, error).await);
@@ -81,7 +112,10 @@ impl Authority {
         let redeem = state_change(found, TokenState::Redeemed(issued.record.serial.clone()))?;
         let event = event.with(EventDetail::Peer, issued.record.serial.to_string());
         match self.settle(vec![redeem, put], event).await {
-            Ok(()) => Ok(issued),
+            Ok(()) => {
+                self.families.born(&issued.record);
+                Ok(issued)
+            }
             // Another node was first.
             Err(AuthorityError::Commit(CommitError::Conflict { table: Table::Token, .. })) => {
                 Err(IssueError::TokenRefused(TokenRefusal::Used))
@@ -118,6 +152,7 @@ impl Authority {
         }
         let (issued, put) = self.make(&peer.identity, &key, Some(peer.serial.clone()), now)?;
         self.settle(vec![put], event.with(EventDetail::Peer, issued.record.serial.to_string())).await?;
+        self.families.born(&issued.record);
         Ok(issued)
     }
 
@@ -129,28 +164,10 @@ impl Authority {
         &self,
         permit: Permit<DescribeCertificate>,
     ) -> Result<Vec<CertificateRecord>, IssueError> {
-        let mut all = self.all_certificates()?;
+        let mut all = self.walk_certificates().await?;
         all.sort_by(|one, other| other.issued.cmp(&one.issued).then_with(|| one.serial.cmp(&other.serial)));
         self.record(permit.into_event().with(EventDetail::Count, all.len().to_string())).await?;
         Ok(all)
-    }
-
-    /// Every record with its state at this moment.
-    pub(super) fn all_certificates(&self) -> Result<Vec<CertificateRecord>, AuthorityError> {
-        let mut rows = Vec::new();
-        self.store.scan(Table::Certificate, &mut |row| rows.push(CertificateRow::read(&row.value)))?;
-        let (now, own) = (self.clock.now(), self.issuer_digest().unwrap_or_default());
-        let stated = |record: CertificateRecord| {
-            let state = if self.revoked.contains(&own, &record.serial) {
-                CertificateState::Revoked
-            } else if now > record.not_after {
-                CertificateState::Expired
-            } else {
-                CertificateState::Valid
-            };
-            CertificateRecord { state, ..record }
-        };
-        rows.into_iter().map(|row| row.map(stated)).collect()
     }
 
     async fn refuse(&self, mut event: AuditEvent, error: IssueError) -> IssueError {
@@ -189,7 +206,8 @@ impl Authority {
         if !admission.exists(entity) {
             return Err(IssueError::NoEntity { identity: peer.identity.clone() });
         }
-        Ok(())
+        let revoked = |serial: &CertificateSerial| self.revoked.contains(&peer.issuer_digest, serial);
+        self.families.may_grow(&parent, self.ca.load().family_certificates, now, revoked)
     }
 
     fn make(
@@ -237,6 +255,10 @@ fn check_token(
     }
     if token.issuer.as_ref().is_some_and(|issuer| !admission.covers(issuer, entity)) {
         return Err(IssueError::AboveIssuer { identity: token.identity.clone() });
+    }
+    // The token is a decision of its issuer's: it ends with the right to take it.
+    if token.issuer.as_ref().is_some_and(|issuer| !admission.may_issue(issuer, entity)) {
+        return Err(IssueError::TokenRefused(TokenRefusal::IssuerLost));
     }
     Ok(())
 }

@@ -12,11 +12,15 @@
 //! | [`issuance`] | enrolment and renewal |
 //! | [`revoke`] | revocation by serial with all descendants, and by identity |
 //! | [`crl`] | the list that the CA publishes |
+//! | [`book`] | walks over all that was issued, and what goes from the books |
+//! | `family` | how much may descend from one enrolment |
 //! | [`record`] | what the store keeps of each |
 
 pub mod authority;
+pub mod book;
 pub mod crl;
 pub mod error;
+mod family;
 pub mod issuance;
 pub mod record;
 pub mod revoke;
@@ -28,7 +32,7 @@ pub mod token;
 pub use authority::{Admission, Authority, AuthoritySettings};
 pub use crl::Crl;
 pub use error::{AuthorityError, IssueError, RevokeError, TokenError};
-pub use issuance::{Enrolment, Issued};
+pub use issuance::{Enrolment, Issued, Presented};
 pub use record::{CertificateRecord, CertificateState, TokenRecord, TokenState};
 pub use revoke::{Plan, Target};
 pub use token::{IssuedToken, NewToken, TokenText};

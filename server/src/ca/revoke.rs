@@ -7,6 +7,7 @@ use wardkeep_model::action::RevokeCertificate;
 use wardkeep_model::{CertificateSerial, EventDetail, Identity, Permit, Timestamp};
 use wardkeep_store::{Change, Table};
 
+use super::crl::Listed;
 use super::record::{self, RevocationRow, RevokedWhat, hex};
 use super::{Authority, AuthorityError, CertificateRecord, CertificateState, RevokeError};
 use crate::peer::Peer;
@@ -38,6 +39,7 @@ pub struct Plan<'a> {
     _turn: MutexGuard<'a, ()>,
     changes: Vec<Change>,
     serials: Vec<CertificateName>,
+    listed: Vec<(CertificateSerial, Listed)>,
     cut: Option<(Identity, IdentityCut)>,
     remaining: Vec<Identity>,
 }
@@ -73,6 +75,7 @@ impl Plan<'_> {
     /// Puts it into force: requests are refused from now on, live connections cut within a second, the CRL signed
     /// anew. Only after its changes are durable.
     pub fn apply(self) {
+        self.authority.list(self.listed);
         self.authority.revoked.add_serials(self.serials);
         if let Some((identity, cut)) = self.cut {
             self.authority.revoked.add_identity(identity, cut);
@@ -128,7 +131,7 @@ impl Authority {
     pub async fn plan(&self, target: Target) -> Result<Plan<'_>, RevokeError> {
         let turn = self.turn.lock().await;
         let now = self.clock.now();
-        let all = self.all_certificates()?;
+        let all = self.walk_certificates().await?;
         let (taken, cut, mut changes) = match target {
             Target::Serial(serial) => (self.family(&all, serial)?, None, Vec::new()),
             Target::Identity { identity, keep } => {
@@ -138,21 +141,22 @@ impl Authority {
                 let keep: HashSet<CertificateSerial> = keep.into_iter().collect();
                 let of = |record: &&CertificateRecord| record.identity == identity && !keep.contains(&record.serial);
                 let taken = all.iter().filter(of).map(|record| record.serial.clone()).collect();
-                let mut changes = self.voiding(&identity)?;
+                let mut changes = self.voiding(&identity).await?;
                 let cut = IdentityCut { at: now, keep };
                 changes.push(self.identity_change(&identity, &cut)?);
                 (taken, Some((identity, cut)), changes)
             }
         };
         let issuer = self.issuer_digest().unwrap_or(ANY_ISSUER);
-        let fresh = |serial: &CertificateSerial| !self.revoked.contains(&issuer, serial);
-        let serials: Vec<CertificateName> =
-            taken.iter().filter(|serial| fresh(serial)).map(|serial| (issuer, serial.clone())).collect();
+        let fresh = |serial: &&CertificateSerial| !self.revoked.contains(&issuer, serial);
+        let serials: Vec<CertificateName> = taken.iter().filter(fresh).map(|serial| (issuer, serial.clone())).collect();
         for name in &serials {
             changes.push(serial_change(name, now)?);
         }
-        let remaining = remaining(&all, &taken);
-        Ok(Plan { authority: self, _turn: turn, changes, serials, cut, remaining })
+        let listed = |record: &CertificateRecord| (record.serial.clone(), Listed { at: now, until: record.not_after });
+        let listed = all.iter().filter(|record| taken.contains(&record.serial) && fresh(&&record.serial)).map(listed);
+        let (listed, remaining) = (listed.collect(), remaining(&all, &taken));
+        Ok(Plan { authority: self, _turn: turn, changes, serials, listed, cut, remaining })
     }
 
     /// Why a peer is refused at this moment, if it is.
@@ -167,7 +171,7 @@ impl Authority {
         self.revoked.shut_out_since(decided, identity, self.issuer_digest().unwrap_or(ANY_ISSUER), serial)
     }
 
-    /// Identities that have a good certificate at the moment.
+    /// Identities that have a good certificate at the moment. Walks a whole table: not for a thread that serves.
     ///
     /// # Errors
     /// [`AuthorityError`]: unreadable rows.
@@ -192,8 +196,10 @@ impl Authority {
         }
         let (mut family, mut left) = (HashSet::new(), vec![serial]);
         while let Some(next) = left.pop() {
-            left.extend(children.get(&next).into_iter().flatten().map(|child| (*child).clone()));
-            family.insert(next);
+            // Once only: rows that named each other in a ring would be followed for ever.
+            if family.insert(next.clone()) {
+                left.extend(children.get(&next).into_iter().flatten().map(|child| (*child).clone()));
+            }
         }
         Ok(family)
     }

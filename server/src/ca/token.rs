@@ -14,6 +14,7 @@ use wardkeep_model::{AuditEvent, EntityUid, EventDetail, Identity, Permit, Times
 use wardkeep_store::{Change, Table};
 use zeroize::Zeroizing;
 
+use super::book::off_thread;
 use super::record::{self, TokenRow, hex};
 use super::{Admission, Authority, AuthorityError, IssueError, TokenError, TokenRecord, TokenState};
 
@@ -142,7 +143,7 @@ impl Authority {
     /// # Errors
     /// [`TokenError`]: the store cannot be read or the record not written.
     pub async fn tokens(&self, permit: Permit<DescribeToken>) -> Result<Vec<TokenRecord>, TokenError> {
-        let mut tokens = self.all_tokens()?;
+        let mut tokens = self.all_tokens().await?;
         tokens.sort_by(|one, other| other.0.created.cmp(&one.0.created).then_with(|| one.0.id.cmp(&other.0.id)));
         let event = permit.into_event().with(EventDetail::Count, tokens.len().to_string());
         self.record(event).await?;
@@ -168,9 +169,9 @@ impl Authority {
     }
 
     /// Changes that void every open token of an identity, for the commit that grants it a role.
-    pub(super) fn voiding(&self, identity: &Identity) -> Result<Vec<Change>, AuthorityError> {
+    pub(super) async fn voiding(&self, identity: &Identity) -> Result<Vec<Change>, AuthorityError> {
         let open = |found: &TokenRowFound| found.0.identity == *identity && found.0.state == TokenState::Open;
-        self.all_tokens()?.into_iter().filter(open).map(void_change).collect()
+        self.all_tokens().await?.into_iter().filter(open).map(void_change).collect()
     }
 
     /// The row of a token that somebody presents. The whole digest is compared, not only the half that finds it.
@@ -186,12 +187,16 @@ impl Authority {
         Ok(Some((record, digest, row.sequence)))
     }
 
-    fn all_tokens(&self) -> Result<Vec<TokenRowFound>, AuthorityError> {
-        let mut rows = Vec::new();
-        self.store.scan(Table::Token, &mut |row| {
-            rows.push(TokenRow::read(&row.id, &row.value).map(|(record, digest)| (record, digest, row.sequence)));
-        })?;
-        rows.into_iter().collect()
+    async fn all_tokens(&self) -> Result<Vec<TokenRowFound>, AuthorityError> {
+        let store = self.store.clone();
+        off_thread(move || {
+            let mut rows = Vec::new();
+            store.scan(Table::Token, &mut |row| {
+                rows.push(TokenRow::read(&row.id, &row.value).map(|(record, digest)| (record, digest, row.sequence)));
+            })?;
+            rows.into_iter().collect()
+        })
+        .await
     }
 
     async fn write_token(

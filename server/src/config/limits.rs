@@ -29,6 +29,12 @@ pub struct Limits {
     pub drain_millis: u64,
     /// Connections of one listener at a time.
     pub connections: u32,
+    /// Connections of one listener at a time that have not yet said who they are; for one more, the oldest of the
+    /// address that has most of them is closed.
+    pub handshakes: u32,
+    /// Connections of one listener at a time from one address (IPv4) or /64 (IPv6); more are closed at once. What comes
+    /// through a proxy that passes TLS on is of one address: its own.
+    pub connections_per_address: u32,
     /// HTTP/2 streams of one connection at a time.
     pub streams: u32,
     /// Header block of a request.
@@ -81,6 +87,8 @@ impl Default for Limits {
             connection_age_millis: 600_000,
             drain_millis: 10_000,
             connections: 4_096,
+            handshakes: 256,
+            connections_per_address: 1_024,
             streams: 128,
             header_bytes: 16_384,
             body_bytes: 1_048_576,
@@ -126,6 +134,9 @@ impl Limits {
             within(key, value, 10..=86_400_000, TIMER)?;
         }
         within("limits.connections", self.connections.into(), 1..=1_000_000, "1 to 1000000")?;
+        within("limits.handshakes", self.handshakes.into(), 1..=1_000_000, "1 to 1000000")?;
+        let address = self.connections_per_address.into();
+        within("limits.connections_per_address", address, 1..=1_000_000, "1 to 1000000")?;
         within("limits.streams", self.streams.into(), 1..=10_000, "1 to 10000")?;
         within("limits.header_bytes", self.header_bytes.into(), 8_192..=1_048_576, "8192 to 1048576")?;
         let (body, large) = (self.body_bytes as u64, self.large_body_bytes as u64);

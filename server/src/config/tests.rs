@@ -1,3 +1,8 @@
+//! The configuration: what it refuses, and that it says where.
+
+mod bounds;
+mod sources;
+
 use super::*;
 
 fn with_env(text: &str, env: &[(&str, &str)]) -> Result<Config, ConfigError> {

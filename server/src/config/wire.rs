@@ -67,6 +67,9 @@ pub struct CaSettings {
     pub crl_life_hours: u32,
     /// Life of an enrolment token.
     pub token_life_minutes: u32,
+    /// Certificates of one enrolment that are alive at a time, renewed ones with it. From a quarter of it on, one is
+    /// renewed only after a third of its life.
+    pub family_certificates: u32,
 }
 
 impl Default for Listen {
@@ -94,6 +97,7 @@ impl Default for CaSettings {
             default_life_hours: 24,
             crl_life_hours: 24,
             token_life_minutes: 60,
+            family_certificates: 16,
         }
     }
 }
@@ -151,6 +155,7 @@ impl CaSettings {
         within("ca.longest_leaf_life_hours", self.longest_leaf_life_hours.into(), 1..=8784, YEAR)?;
         within("ca.crl_life_hours", self.crl_life_hours.into(), 1..=720, "1 to 720 (30 days)")?;
         within("ca.token_life_minutes", self.token_life_minutes.into(), 1..=10_080, "1 to 10080 (7 days)")?;
+        within("ca.family_certificates", self.family_certificates.into(), 2..=1_024, "2 to 1024")?;
         for hours in self.life_hours.values() {
             within("ca.life_hours", (*hours).into(), 1..=8784, YEAR)?;
         }

@@ -5,12 +5,14 @@
 //! the stored result is looked at, and a plaintext is never stored: a replay that gives one out unwraps the stored
 //! wrapped key under unwrap and release permits.
 
+use std::sync::Arc;
+
 use http::{HeaderMap, HeaderName};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use wardkeep_kms::{Idempotency, KmsError};
 use wardkeep_model::{Caller, KeyVersion, Timestamp};
-use wardkeep_store::{Change, CommitError, Store, Table, Work};
+use wardkeep_store::{Change, CommitError, ReadError, Store, Table, Work};
 use zeroize::Zeroizing;
 
 use super::extract::{HeaderError, KeyedAsker};
@@ -128,14 +130,11 @@ pub async fn keep(store: &dyn Store, asked: &Idempotency, made: Kept, now: Times
 ///
 /// # Errors
 /// The store's.
-pub async fn sweep(store: &dyn Store, now: Timestamp) -> Result<usize, Fault> {
-    let mut old = Vec::new();
-    store.scan(Table::Idempotency, &mut |row| {
-        let made = serde_json::from_slice::<Row>(&row.value).map_or(0, |row| row.made);
-        if Timestamp::from_millis(made).plus_millis(KEPT_MILLIS) < now {
-            old.push(Change::Delete { table: Table::Idempotency, id: row.id, expected: row.sequence });
-        }
-    })?;
+pub async fn sweep(store: &Arc<dyn Store>, now: Timestamp) -> Result<usize, Fault> {
+    // The walk opens the seal of every row: not on a thread that answers requests.
+    let walked = store.clone();
+    let walk = tokio::task::spawn_blocking(move || old_rows(&*walked, now)).await;
+    let mut old = walk.map_err(|_| CommitError::Closed)??;
     let count = old.len();
     while !old.is_empty() {
         let changes = old.split_off(old.len().saturating_sub(256));
@@ -145,6 +144,17 @@ pub async fn sweep(store: &dyn Store, now: Timestamp) -> Result<usize, Fault> {
         }
     }
     Ok(count)
+}
+
+fn old_rows(store: &dyn Store, now: Timestamp) -> Result<Vec<Change>, ReadError> {
+    let mut old = Vec::new();
+    store.scan(Table::Idempotency, &mut |row| {
+        let made = serde_json::from_slice::<Row>(&row.value).map_or(0, |row| row.made);
+        if Timestamp::from_millis(made).plus_millis(KEPT_MILLIS) < now {
+            old.push(Change::Delete { table: Table::Idempotency, id: row.id, expected: row.sequence });
+        }
+    })?;
+    Ok(old)
 }
 
 fn name(asked: &Idempotency) -> String {

@@ -335,7 +335,7 @@ fn issue(error: &IssueError) -> StatusCode {
         | IssueError::AboveIssuer { .. }
         | IssueError::ParentRefused(_)
         | IssueError::ForeignParent { .. } => S::FORBIDDEN,
-        IssueError::NotOurs => S::CONFLICT,
+        IssueError::FamilyFull { .. } | IssueError::TooYoung { .. } | IssueError::NotOurs => S::CONFLICT,
         IssueError::Authority(error) => authority(error),
     }
 }

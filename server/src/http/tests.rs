@@ -1,5 +1,7 @@
 //! The routes as an attacker and as a clumsy friend use them.
 
+mod places;
+
 use std::sync::Arc;
 
 use axum::body::Body;

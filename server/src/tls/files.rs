@@ -1,5 +1,6 @@
 //! PEM and DER files of certificates, keys and CRLs, read with a bound.
 
+use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -33,6 +34,14 @@ pub enum FileError {
         path: PathBuf,
         /// The bound.
         most: u64,
+    },
+    /// A private key that not only its owner can read.
+    #[error("`{path}` holds a private key that others can read (mode {mode:04o}): run `chmod 600 {path}`")]
+    Mode {
+        /// The file.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
     },
     /// It does not hold what it should.
     #[error("`{path}` holds no {what} in PEM")]
@@ -69,14 +78,14 @@ pub fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, FileErr
     Ok(found)
 }
 
-/// A listener's chain and key.
+/// A listener's chain and key. On Unix the key's file must be its owner's alone.
 ///
 /// # Errors
 /// [`FileError`].
 pub fn listener_key(certificate: &Path, key: &Path) -> Result<ListenerKey, FileError> {
     let what = "private key";
     let chain = certificates(certificate)?;
-    let text = read(key, MAX_SMALL)?;
+    let text = read_private(key)?;
     let key = PrivateKeyDer::from_pem_slice(&text).map_err(|source| match source {
         rustls::pki_types::pem::Error::NoItemsFound => FileError::Empty { path: key.to_owned(), what },
         source => FileError::Broken { path: key.to_owned(), what, source },
@@ -104,9 +113,31 @@ pub fn crls(path: &Path) -> Result<Vec<CertificateRevocationListDer<'static>>, F
 }
 
 fn read(path: &Path, most: u64) -> Result<Zeroizing<Vec<u8>>, FileError> {
+    read_open(path, open(path)?, most)
+}
+
+fn read_private(path: &Path) -> Result<Zeroizing<Vec<u8>>, FileError> {
+    let file = open(path)?;
+    // Asked of the open file, not of the path: what was checked is what is read, whatever a link points to by then.
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        let metadata = file.metadata().map_err(|source| FileError::Unreadable { path: path.to_owned(), source })?;
+        let mode = metadata.mode() & 0o7777;
+        if mode & 0o077 != 0 {
+            return Err(FileError::Mode { path: path.to_owned(), mode });
+        }
+    }
+    read_open(path, file, MAX_SMALL)
+}
+
+fn open(path: &Path) -> Result<File, FileError> {
+    File::open(path).map_err(|source| FileError::Unreadable { path: path.to_owned(), source })
+}
+
+fn read_open(path: &Path, file: File, most: u64) -> Result<Zeroizing<Vec<u8>>, FileError> {
     let unreadable = |source| FileError::Unreadable { path: path.to_owned(), source };
     let mut bytes = Zeroizing::new(Vec::new());
-    let file = std::fs::File::open(path).map_err(unreadable)?;
     file.take(most + 1).read_to_end(&mut bytes).map_err(unreadable)?;
     if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > most {
         return Err(FileError::TooLarge { path: path.to_owned(), most });
@@ -115,25 +146,4 @@ fn read(path: &Path, most: u64) -> Result<Zeroizing<Vec<u8>>, FileError> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn broken_files_say_which_and_why() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("file.pem");
-        for (content, expected) in [
-            ("", "holds no certificate"),
-            ("hello", "holds no certificate"),
-            ("-----BEGIN CERTIFICATE-----\n!!!\n-----END CERTIFICATE-----\n", "broken certificate"),
-            ("-----BEGIN CERTIFICATE-----\nAAAA\n", "broken certificate"),
-        ] {
-            std::fs::write(&path, content).unwrap();
-            let message = certificates(&path).unwrap_err().to_string();
-            assert!(message.contains(expected) && message.contains("file.pem"), "{message}");
-        }
-        assert!(crls(&folder.path().join("none")).unwrap_err().to_string().contains("cannot be read"));
-        std::fs::write(&path, vec![b'x'; 1 << 21]).unwrap();
-        assert!(matches!(certificates(&path), Err(FileError::TooLarge { .. })));
-    }
-}
+mod tests;

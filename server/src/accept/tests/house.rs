@@ -128,6 +128,14 @@ fn routes() -> Router {
             }),
         )
         .route("/slow", get(|| async { tokio::time::sleep(Duration::from_secs(3600)).await }))
+        // Holds on to the body and reads none of it.
+        .route(
+            "/hold",
+            post(|request: axum::extract::Request| async move {
+                tokio::time::sleep(Duration::from_secs(3600)).await;
+                drop(request);
+            }),
+        )
         .route("/large", get(|| async { vec![b'x'; 8 << 20] }))
         .route("/", get(|| async { "hello" }))
 }

@@ -46,6 +46,10 @@ impl Admission for Rules {
         !self.above.lock().unwrap().contains(entity.id())
     }
 
+    fn may_issue(&self, issuer: &EntityUid, _entity: &EntityUid) -> bool {
+        !self.missing.lock().unwrap().contains(issuer.id())
+    }
+
     fn policy_version(&self) -> u64 {
         7
     }

@@ -86,6 +86,11 @@ fn pem(label: &str, der: &[u8]) -> String {
     crate::ca::authority::pem(label, der)
 }
 
+fn set_mode(path: &Path, mode: u32) {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+}
+
 impl Own {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
@@ -94,6 +99,7 @@ impl Own {
         let listener = ca.listener();
         std::fs::write(at("tls.crt"), pem("CERTIFICATE", &listener.chain[0])).unwrap();
         std::fs::write(at("tls.key"), pem("PRIVATE KEY", listener.key.secret_der())).unwrap();
+        set_mode(&at("tls.key"), 0o600);
         std::fs::write(at("ca.crt"), pem("CERTIFICATE", &ca.der)).unwrap();
         std::fs::write(at("ca.crl"), pem("X509 CRL", &ca.fresh_crl())).unwrap();
         let mut config = Config::default();
