@@ -7,6 +7,9 @@ use wardkeep_model::Timestamp;
 use super::*;
 use crate::testing::ManualClock;
 
+mod age;
+mod model;
+
 fn holder(subject: Option<&str>) -> Holder {
     Holder {
         actor: Some(Identity::parse("spiffe://example/service/web").unwrap()),

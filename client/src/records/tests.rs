@@ -12,6 +12,9 @@ use crate::error::ProtocolFault;
 use crate::settings::Settings;
 use crate::testing::{KeyServer, ManualClock};
 
+mod bodies;
+mod stanzas;
+
 const GENERATE: &str = "/v1/data-keys";
 const UNWRAP: &str = "/v1/data-keys/unwrap";
 

@@ -55,6 +55,11 @@ impl KeyServer {
 }
 
 impl Vault {
+    /// Makes a wrapped key known, as another client would have had it made.
+    pub(crate) fn put(&self, wrapped: &[u8], key: &str, plain: [u8; 32], context: Context) {
+        self.keys.lock().unwrap().insert(wrapped.to_vec(), (key.to_owned(), plain, context));
+    }
+
     /// All data keys in the clear, to look for them where they must not be.
     pub(crate) fn plain_keys(&self) -> Vec<[u8; 32]> {
         self.keys.lock().unwrap().values().map(|(_, plain, _)| *plain).collect()
