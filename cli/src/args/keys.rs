@@ -208,6 +208,7 @@ pub(crate) struct DataKeyGenerate {
 #[derive(Debug, Args)]
 pub(crate) struct DataKeyUnwrap {
     /// The wrapped data key in base64, `-` or `@FILE`.
+    #[arg(value_parser = crate::secret::SourceParser)]
     pub(crate) wrapped: crate::secret::Source,
     /// Write the data key itself here, readable by its owner only.
     #[arg(long, env = "WARDKEEP_PLAINTEXT_FILE", value_name = "FILE", required_unless_present = "recipient")]
@@ -225,6 +226,7 @@ pub(crate) struct DataKeyUnwrap {
 #[derive(Debug, Args)]
 pub(crate) struct DataKeyRewrap {
     /// The wrapped data key in base64, `-` or `@FILE`.
+    #[arg(value_parser = crate::secret::SourceParser)]
     pub(crate) wrapped: crate::secret::Source,
     #[command(flatten)]
     pub(crate) context: Context,

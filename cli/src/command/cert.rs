@@ -109,7 +109,7 @@ fn list(format: Format, args: ListArgs) -> Result<(), CommandError> {
         })
         .await
     })?;
-    Ok(output::show(format, &found, &["serial", "identity", "issued", "not_after", "parent", "revoked"])?)
+    Ok(output::show(format, &found, &["serial", "identity", "issued", "not_after", "parent", "state"])?)
 }
 
 fn tokens(format: Format, args: ListArgs) -> Result<(), CommandError> {

@@ -6,7 +6,6 @@ use std::pin::Pin;
 use wardkeep_api::bundle::LoadBundle;
 use wardkeep_api::key::{CreateKey, KeySpec, KeyUsage, UpdateKey};
 use wardkeep_api::ring::CreateRing;
-use wardkeep_api::role::Role;
 use wardkeep_model::{CertificateSerial, EncryptionContext, Identity, KeyId, RingName};
 
 use super::*;
