@@ -95,36 +95,4 @@ fn permit(builder: &mut tempfile::Builder<'_, '_>, readers: Readers) {
 fn permit(_: &mut tempfile::Builder<'_, '_>, _: Readers) {}
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_file_is_there_only_when_it_is_whole() {
-        let folder = tempfile::tempdir().unwrap();
-        let place = folder.path().join("out");
-        let mut file = WholeFile::create(&place, Readers::Owner, false).unwrap();
-        file.write_all(b"half").unwrap();
-        assert!(!place.exists());
-        drop(file);
-        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "nothing is left behind");
-
-        write(&place, b"whole", Readers::Owner, false).unwrap();
-        assert_eq!(std::fs::read(&place).unwrap(), b"whole");
-        let refusal = write(&place, b"other", Readers::Owner, false).unwrap_err();
-        assert!(refusal.to_string().contains("exists already"), "{refusal}");
-        write(&place, b"other", Readers::Owner, true).unwrap();
-        assert_eq!(std::fs::read(&place).unwrap(), b"other");
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn private_files_are_private_from_the_first_byte() {
-        use std::os::unix::fs::PermissionsExt as _;
-        let folder = tempfile::tempdir().unwrap();
-        let place = folder.path().join("key");
-        let file = WholeFile::create(&place, Readers::Owner, false).unwrap();
-        assert_eq!(file.temporary.as_file().metadata().unwrap().permissions().mode() & 0o777, 0o600);
-        file.finish().unwrap();
-        assert_eq!(place.metadata().unwrap().permissions().mode() & 0o777, 0o600);
-    }
-}
+mod tests;

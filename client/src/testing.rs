@@ -23,6 +23,9 @@ pub(crate) struct ManualClock {
     steady: AtomicU64,
 }
 
+/// Chance that fails.
+pub(crate) struct BrokenEntropy;
+
 /// Chance that always gives the same byte.
 pub(crate) struct FixedEntropy(pub(crate) u8);
 
@@ -53,6 +56,12 @@ impl Clock for ManualClock {
 impl Steady for ManualClock {
     fn steady(&self) -> Duration {
         Duration::from_millis(self.steady.load(Ordering::SeqCst))
+    }
+}
+
+impl Entropy for BrokenEntropy {
+    fn fill(&self, _: &mut [u8]) -> Result<(), EntropyError> {
+        Err(EntropyError)
     }
 }
 

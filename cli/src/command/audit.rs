@@ -181,3 +181,6 @@ fn row(record: &AuditRecord) -> Value {
         "resource": entity("resource"), "record": entity("record"), "outcome": text("outcome"), "why": why,
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,7 +5,7 @@
 //! | `binary`, `dev`, `configured`, `cut` | calling it, a server of the test's own, and a way to it that can be cut |
 //! | `offline`, `inputs`, `outputs` | command lines, the demo's input, what is printed |
 //! | `online`, `recipients`, `rules`, `outsiders` | the nouns that call a server, and what they bring about |
-//! | `signals`, `founding`, `follow`, `reload` | ends, beginnings, restarts |
+//! | `signals`, `founding`, `follow`, `reload`, `own_ca` | ends, beginnings, restarts, a CA of one's own |
 //! | `lost`, `once` | the client library against the real server: lost answers, idempotency |
 //! | `secrets` | what must never be seen from outside |
 
@@ -35,6 +35,8 @@ mod online;
 mod outputs;
 #[cfg(test)]
 mod outsiders;
+#[cfg(test)]
+mod own_ca;
 #[cfg(test)]
 mod recipients;
 #[cfg(test)]

@@ -63,13 +63,35 @@ async fn another_question_under_the_same_key_is_refused_and_typed() {
     let dev = dev_with_key();
     let client = dev.client(&dev.admin(), None).await.with_idempotency_key("mine-1");
     client.keys().create(&new("notes/one")).await.unwrap();
-    let error = client.keys().create(&new("notes/two")).await.unwrap_err();
+    let other = CreateKey { spec: KeySpec::EcP256, ..new("notes/one") };
+    let error = client.keys().create(&other).await.unwrap_err();
     let CallError::Invalid(refusal) = &error else { panic!("{error:?}") };
     assert_eq!((refusal.status, refusal.code.as_str()), (422, "idempotency-mismatch"));
     let plain = dev.client(&dev.admin(), None).await;
     let error = plain.keys().create(&new("notes/one")).await.unwrap_err();
     assert!(matches!(&error, CallError::Conflict(refusal) if refusal.code == "key-exists"), "{error:?}");
-    plain.keys().describe(&KeyId::parse("notes/two").unwrap()).await.unwrap_err();
+
+    let question = |purpose: &str| {
+        let members = [("purpose".to_owned(), purpose.to_owned())].into();
+        new_data_key(&key(), &EncryptionContext::new(members, None).unwrap())
+    };
+    client.data_keys().generate(&question("one")).await.unwrap();
+    let error = client.data_keys().generate(&question("other")).await.err().unwrap();
+    assert_eq!(error.refusal().unwrap().code, "idempotency-mismatch", "{error:?}");
+}
+
+/// Whoever asks for a key where there is nothing to keep is told so, and not left to believe in it.
+#[tokio::test(flavor = "multi_thread")]
+async fn verbs_that_keep_nothing_refuse_the_key() {
+    let dev = dev_with_key();
+    let client = dev.client(&dev.admin(), None).await.with_idempotency_key("mine-1");
+    let errors = [
+        client.crypto().random(8).await.err().unwrap(),
+        client.rings().delete(&wardkeep_client::RingName::new("notes").unwrap(), None).await.err().unwrap(),
+    ];
+    for error in errors {
+        assert_eq!(error.refusal().unwrap().code, "idempotency-not-supported", "{error:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -90,7 +90,7 @@ fn what_the_server_refuses_is_2() {
             (&["ring", "describe", "none"], REMOTE, "not found"),
             (&["ring", "delete", "notes"], REMOTE, "conflict"),
             (&["key", "create", "notes/sign", "--spec", "ed25519", "--usage", "sign"], REMOTE, "conflict"),
-            (&["key", "create", "none/k", "--spec", "ed25519", "--usage", "sign"], REMOTE, "none"),
+            (&["key", "create", "none/k", "--spec", "ed25519", "--usage", "sign"], REMOTE, "no such ring"),
             (&["key", "create", "notes/k", "--spec", "ed25519", "--usage", "wrap"], REMOTE, "invalid"),
             (&["key", "destroy", "notes/sign"], REMOTE, "conflict"),
             (&["key", "enable", "notes/sign", "--key-version", "9"], REMOTE, "9"),
@@ -219,4 +219,45 @@ fn secrets_come_from_standard_input_too() {
     assert_eq!(std::fs::read(&place).unwrap().len(), 32);
     assert!(!stdout(&output).contains("plaintext"));
     assert_eq!(code(&run(&["cert", "enroll", "--address", "https://x:1", "--token", "abc", "--dir", "d"])), LOCAL);
+}
+
+/// The findings about this, by level.
+fn findings(dev: &Dev, who: &Somebody, more: &[&str]) -> (i32, Vec<serde_json::Value>) {
+    let output = dev.run_as(who, &[&["doctor"][..], more].concat());
+    let found: Vec<serde_json::Value> = serde_json::from_str(&stdout(&output)).unwrap();
+    (code(&output), found)
+}
+
+#[test]
+fn the_doctor_says_what_is_wrong_and_what_to_do() {
+    let dev = Dev::start();
+    let admin = dev.admin();
+    let (exit, found) = findings(&dev, &admin, &[]);
+    assert_eq!(exit, 0, "{found:?}");
+    assert!(found.iter().all(|finding| finding["level"] == "good"), "{found:?}");
+    let level = |found: &[serde_json::Value], what: &str| {
+        let of = found.iter().find(|finding| finding["what"] == what).unwrap_or_else(|| panic!("{what}: {found:?}"));
+        assert!(of["level"] == "good" || !of["advice"].as_str().unwrap().is_empty(), "{of}");
+        of["level"].as_str().unwrap().to_owned()
+    };
+    let (exit, found) = findings(&dev, &admin, &["--address", "https://127.0.0.1:1"]);
+    assert_eq!((exit, level(&found, "server").as_str(), level(&found, "certificate").as_str()), (1, "fault", "good"));
+    let broken = Somebody { key: dev.file("key.pem", "rubbish"), ..admin.clone() };
+    let (exit, found) = findings(&dev, &broken, &[]);
+    assert_eq!((exit, level(&found, "certificate").as_str()), (LOCAL, "fault"));
+
+    let open = dev.place("dev/data");
+    let config = dev.file(
+        "wardkeep.toml",
+        format!(
+            "[storage]\ndata = {open:?}\nhead = {:?}\n[root_key]\nfile = {:?}\n",
+            open.join("head"),
+            dev.place("none")
+        ),
+    );
+    let (exit, found) = findings(&dev, &admin, &["--config", text(&config)]);
+    assert_eq!(exit, LOCAL, "{found:?}");
+    assert_eq!(level(&found, "audit head"), "fault", "a head in the data folder");
+    assert_eq!(level(&found, "root key"), "fault", "it is missing");
+    assert_eq!(level(&found, "data folder"), "good");
 }

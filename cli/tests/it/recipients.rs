@@ -97,7 +97,10 @@ fn recipients_that_will_not_do_are_refused_where_that_shows() {
         jwk[name] = value.into();
         jwk.to_string()
     };
-    let weak = Key::new(KeySize::Rsa2048).pem();
+    let weak = {
+        let key = PrivateDecryptingKey::generate(KeySize::Rsa2048).unwrap();
+        pem("PUBLIC KEY", AsDer::<PublicKeyX509Der<'_>>::as_der(&key.public_key()).unwrap().as_ref())
+    };
     // Exit code 1: found here. 2: the server refuses it.
     for (what, content, exit) in [
         ("too short", weak, 2),

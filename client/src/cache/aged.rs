@@ -77,9 +77,15 @@ impl<K: Clone + Eq + Hash, V> Aged<K, V> {
         }
     }
 
-    /// Drops all that are too old.
+    /// Drops all that are too old. Looks at each: a wall clock that was set makes old ones stand behind young ones.
     pub(crate) fn purge(&mut self, now: Moment, age: Duration) {
-        while self.drop_oldest(now, age) {}
+        self.entries.retain(|_, (_, born, rank)| {
+            let young = now.is_young(*born, age);
+            if !young {
+                self.order.remove(rank);
+            }
+            young
+        });
     }
 
     fn drop_oldest(&mut self, now: Moment, age: Duration) -> bool {

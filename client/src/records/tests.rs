@@ -13,6 +13,8 @@ use crate::settings::Settings;
 use crate::testing::{KeyServer, ManualClock};
 
 mod bodies;
+mod errors;
+mod races;
 mod stanzas;
 
 const GENERATE: &str = "/v1/data-keys";

@@ -32,10 +32,20 @@ pub(crate) struct KeyServer {
 
 impl KeyServer {
     pub(crate) async fn start() -> Self {
+        Self::start_with(|_| {}).await
+    }
+
+    /// One that does something with each request once its answer stands, before it leaves.
+    pub(crate) async fn start_with(before: impl Fn(&Seen) + Send + Sync + 'static) -> Self {
         let ca = Authority::new("ca");
         let vault = Arc::new(Vault::default());
         let answering = vault.clone();
-        let server = Server::start(&ca, move |seen| answering.answer(seen)).await;
+        let answer = move |seen: &Seen| {
+            let answer = answering.answer(seen);
+            before(seen);
+            answer
+        };
+        let server = Server::start(&ca, answer).await;
         let folder = Folder::new(&ca, &ca.client("spiffe://example/service/web"));
         Self { server, vault, folder }
     }

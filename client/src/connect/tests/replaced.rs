@@ -161,7 +161,7 @@ async fn two_halves_are_taken_when_they_fit_and_not_before() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn calls_under_way_end_on_the_connection_they_began_on() {
     let ca = Authority::new("ca");
     let gate = std::sync::Arc::new(std::sync::Barrier::new(2));

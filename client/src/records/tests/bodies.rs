@@ -202,23 +202,6 @@ impl std::io::Write for Shared {
 }
 
 #[tokio::test]
-async fn a_clearing_under_way_keeps_the_answer_out_of_the_cache() {
-    let fake = KeyServer::start().await;
-    let client = fake.client().await;
-    let envelope = client.protect(&key(), &context("o1"), b"x").await.unwrap();
-    let before = client.shared().cache.asking();
-    client.read(&envelope).await.unwrap();
-    client.forget_data_keys();
-    // What the reading under way would do now: its question is from before the clearing.
-    let opener = Opener::from_bytes(&envelope).unwrap();
-    let wrapped = opener.wrapped_keys().next().unwrap();
-    let plain = Arc::new(PlainDataKey::new(Zeroizing::new([1; 32])));
-    client.shared().cache.keep_read(&client.holder(), &key(), wrapped.wrapped(), &context("o1"), (&plain, before));
-    client.read(&envelope).await.unwrap();
-    assert_eq!(fake.calls(UNWRAP), 2, "the second reading asked");
-}
-
-#[tokio::test]
 async fn answers_that_are_no_data_key_are_an_error_of_the_server() {
     let ca = crate::testing::Authority::new("ca");
     let data_key = |key: &str, plain: &str| {
