@@ -150,6 +150,13 @@ impl Link {
         self.live.store(Arc::new(new));
         Ok(true)
     }
+
+    /// Takes up the files that were just written with what the server itself issued: whatever CA it did so with, the
+    /// server believes it.
+    pub(crate) fn take_up_issued(&self) -> Result<(), CredentialError> {
+        self.live.store(Arc::new(Live::load(&self.settings)?));
+        Ok(())
+    }
 }
 
 impl Live {

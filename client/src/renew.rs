@@ -83,7 +83,7 @@ impl Client {
             .and_then(|()| files::rename(&pending, &settings.key))
             .map_err(RenewError::Write)?;
         drop(lock);
-        self.reload()?;
+        self.shared().link.take_up_issued()?;
         Ok(certified.certificate)
     }
 

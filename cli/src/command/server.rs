@@ -72,7 +72,14 @@ fn initialise(format: Format, args: ServerInit) -> Result<(), CommandError> {
     }
     let administrator = identity(&config, &args.administrator)?;
     let beginning = Beginning::of(&config)?;
-    let store = installation::create(&config, &machine)?;
+    let store = match installation::create(&config, &machine) {
+        Ok(store) => store,
+        Err(error) => {
+            // Nothing was made: a mark that stayed would have the next one clear away what somebody puts here.
+            beginning.end()?;
+            return Err(error.into());
+        }
+    };
     let ground = installation::ground(&config, store.clone(), &machine);
     let founding =
         Founding { administrator: administrator.clone(), bundle: BundleSource::starter(), token_life_millis: None };

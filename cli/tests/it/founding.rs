@@ -66,6 +66,19 @@ impl Site {
     }
 }
 
+/// Looks closely: the moment matters here.
+fn watch_for(mut look: impl FnMut() -> bool) {
+    wait_for("the moment", || {
+        for _ in 0..50 {
+            if look() {
+                return Some(());
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        None
+    });
+}
+
 fn token_of(answer: &str) -> String {
     let answer: Value = serde_json::from_str(answer).unwrap_or_else(|error| panic!("{error}: {answer}"));
     answer["token"].as_str().unwrap().to_owned()
@@ -81,7 +94,7 @@ fn an_initialisation_killed_at_any_moment_is_run_again_and_needs_no_accepting() 
         let marks =
             ["root.key", "data", "data/unfinished", "data/state.db", "data/state.db-wal", "head/head", "data/reserve"];
         let mark = marks[usize::try_from(step).unwrap() % marks.len()];
-        wait_for(mark, || (site.place(mark).exists() || child.try_wait().unwrap().is_some()).then_some(()));
+        watch_for(|| site.place(mark).exists() || child.try_wait().unwrap().is_some());
         std::thread::sleep(Duration::from_millis(step * 3));
         let _ = child.kill();
         let ended = child.wait_with_output().unwrap();
@@ -153,6 +166,22 @@ fn clearing_away_takes_only_what_the_mark_names() {
     assert_eq!(code(&refused), 1, "the head is there still");
     assert_eq!(std::fs::read_to_string(site.place("head/head")).unwrap(), "another's");
     assert_eq!(std::fs::read_to_string(site.place("data/notes.txt")).unwrap(), "mine");
+}
+
+/// What failed before anything was made leaves no mark: the next initialisation would clear away what was put there.
+#[test]
+fn an_initialisation_that_makes_nothing_marks_nothing() {
+    let site = Site::new();
+    std::fs::write(site.place("root.key"), [7; 31]).unwrap();
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::set_permissions(site.place("root.key"), std::fs::Permissions::from_mode(0o600)).unwrap();
+    let refused = site.init().output().unwrap();
+    assert!(code(&refused) == 1 && stderr(&refused).contains("root key"), "{}", stderr(&refused));
+    assert!(!site.place("data/unfinished").exists());
+    std::fs::remove_file(site.place("root.key")).unwrap();
+    let made = site.init().output().unwrap();
+    assert_eq!(code(&made), 0, "{}", stderr(&made));
+    site.assert_good(&token_of(&stdout(&made)));
 }
 
 #[test]
@@ -236,7 +265,7 @@ fn killed_at(mark: &str, later: Duration) {
     let folder = tempfile::tempdir().unwrap();
     let mut child = Dev::command(folder.path(), 0).spawn().unwrap();
     let place = folder.path().join("dev").join(mark);
-    wait_for(mark, || (place.exists() || child.try_wait().unwrap().is_some()).then_some(()));
+    watch_for(|| place.exists() || child.try_wait().unwrap().is_some());
     std::thread::sleep(later);
     let _ = child.kill();
     let _ = child.wait();

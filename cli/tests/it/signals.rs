@@ -131,8 +131,16 @@ fn the_demo_takes_its_folder_along_whenever_it_is_stopped() {
     // From the first file to the middle of the records: a root key at once, records later.
     let marks: [(&str, &str, i32); 4] =
         [("root.key", "-INT", 130), ("data/state.db", "-TERM", 143), ("people", "-HUP", 129), ("records", "-INT", 130)];
+    // More records than are done before the signal comes, however busy the machine is.
+    let input = tempfile::tempdir().unwrap();
+    let patients: Vec<_> = (0..4000)
+        .map(|at| serde_json::json!({"resource": {"resourceType": "Patient", "id": format!("p{at}")}}))
+        .collect();
+    let bundle = input.path().join("many.json");
+    let text_of_it = serde_json::json!({"resourceType": "Bundle", "entry": patients}).to_string();
+    std::fs::write(&bundle, text_of_it).unwrap();
     for (mark, name, code) in marks {
-        let (place, mut child) = in_a_place_of_its_own(&["demo"]);
+        let (place, mut child) = in_a_place_of_its_own(&["demo", "--data", text(&bundle)]);
         wait_for(mark, || {
             let folder = std::fs::read_dir(place.path()).unwrap().flatten().next()?.path();
             folder.join(mark).exists().then_some(())

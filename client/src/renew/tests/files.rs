@@ -149,3 +149,17 @@ async fn answers_that_are_no_certificate_for_us_change_no_file() {
         assert_eq!(server.seen().len(), 1, "{what}: a certificate is asked for once");
     }
 }
+
+/// A server whose CA was replaced issues under the new one. It was asked over a connection that it vouched for itself.
+#[tokio::test]
+async fn what_the_server_issues_under_another_ca_is_taken() {
+    let (old, new) = (Authority::new("old"), Authority::new("new"));
+    let issuer = new.clone();
+    let server =
+        Server::start(&old, move |seen| Reply::ok(&issuer.answer(&seen.json::<RenewCertificate>().csr_pem, WHO))).await;
+    let folder = Folder::new(&old, &old.client(WHO));
+    let client = Client::connect(folder.settings(server.port)).await.unwrap();
+    let renewed = client.renew_certificate().await.unwrap();
+    assert_eq!(client.certificate(), renewed);
+    assert!(!client.reload().unwrap(), "and it is not looked at again as a foreign one");
+}

@@ -46,7 +46,7 @@ fn packed(parts: &[Vec<u8>]) -> (tempfile::TempDir, Source) {
 }
 
 fn names(source: &Source) -> Result<Vec<String>, InputError> {
-    read(source).map(|bundles| bundles.into_iter().map(|bundle| bundle.name).collect())
+    read(source).map(|bundles| bundles.iter().map(|bundle| bundle.name().to_owned()).collect())
 }
 
 const EMPTY: &[u8] = br#"{"resourceType":"Bundle"}"#;
