@@ -246,18 +246,16 @@ fn the_doctor_says_what_is_wrong_and_what_to_do() {
     let (exit, found) = findings(&dev, &broken, &[]);
     assert_eq!((exit, level(&found, "certificate").as_str()), (LOCAL, "fault"));
 
-    let open = dev.place("dev/data");
-    let config = dev.file(
-        "wardkeep.toml",
-        format!(
-            "[storage]\ndata = {open:?}\nhead = {:?}\n[root_key]\nfile = {:?}\n",
-            open.join("head"),
-            dev.place("none")
-        ),
-    );
-    let (exit, found) = findings(&dev, &admin, &["--config", text(&config)]);
+    let data = dev.place("dev/data");
+    let config_of = |head: &std::path::Path| {
+        let toml = format!("[storage]\ndata = {data:?}\nhead = {head:?}\n[root_key]\nfile = {:?}\n", dev.place("none"));
+        dev.file("wardkeep.toml", toml)
+    };
+    let (exit, found) = findings(&dev, &admin, &["--config", text(&config_of(&dev.place("no-head")))]);
     assert_eq!(exit, LOCAL, "{found:?}");
-    assert_eq!(level(&found, "audit head"), "fault", "a head in the data folder");
+    assert_eq!(level(&found, "audit head"), "fault", "it is missing");
     assert_eq!(level(&found, "root key"), "fault", "it is missing");
     assert_eq!(level(&found, "data folder"), "good");
+    let (exit, found) = findings(&dev, &admin, &["--config", text(&config_of(&data.join("head")))]);
+    assert_eq!((exit, level(&found, "configuration").as_str()), (LOCAL, "fault"), "a head in the data folder");
 }

@@ -16,6 +16,9 @@ const XZ_MEMORY_KIB: u32 = 256 * 1024;
 /// Longest name, or set of extended attributes, that an entry of a tar archive may have, in bytes.
 const MAX_EXTENSION: u64 = 64 * 1024;
 
+/// Most bytes that are read behind the end of a tar archive; archivers fill up to 10 KiB.
+const MAX_TAIL: u64 = 1 << 20;
+
 /// The bundles of a `.tar.xz`.
 pub(crate) fn tar_xz(path: &Path, visit: Visit<'_>) -> Result<(), InputError> {
     let unpacked = XzReader::new_mem_limit(open(path)?, true, XZ_MEMORY_KIB);
@@ -75,9 +78,12 @@ fn tar(path: &Path, unpacked: impl Read, visit: Visit<'_>) -> Result<(), InputEr
         }
         let said = entry.size();
         if visit(read_bundle(name, entry, said)?).is_break() {
-            break;
+            return Ok(());
         }
     }
+    // The packing's own checksum stands behind the archive's end: unread, a flipped bit in a record would pass.
+    let mut rest = archive.into_inner().take(MAX_TAIL);
+    std::io::copy(&mut rest, &mut std::io::sink()).map_err(fault)?;
     Ok(())
 }
 

@@ -2,6 +2,7 @@
 //! changes under an idempotency key. The others may have been done, and doing them twice is worse than asking.
 
 use std::pin::Pin;
+use std::sync::Arc;
 
 use wardkeep_api::bundle::LoadBundle;
 use wardkeep_api::key::{CreateKey, KeySpec, KeyUsage, UpdateKey};
@@ -13,6 +14,7 @@ use crate::Paging;
 use crate::admin::AuditQuery;
 use crate::crypto::Signed;
 use crate::data_keys::{new_data_key, opened_data_key, renewed_data_key};
+use crate::testing::{FixedEntropy, ManualClock};
 
 type Verb = fn(Client) -> Pin<Box<dyn Future<Output = Result<(), CallError>>>>;
 
@@ -97,7 +99,10 @@ const ONCE: &[(&str, Verb)] = &[
 
 async fn tries_of(verb: Verb, reply: fn() -> Reply) -> (usize, CallError, Vec<crate::testing::Seen>) {
     let (server, _folder, settings) = flaky(move |_| reply()).await;
-    let error = verb(Client::connect(settings).await.unwrap()).await.unwrap_err();
+    // Without chance in it there is no pause between tries: how long they are is shown elsewhere.
+    let (clock, chance) = (Arc::new(ManualClock::default()), Arc::new(FixedEntropy(0)));
+    let client = Client::assemble(settings, clock.clone(), clock, chance).unwrap();
+    let error = verb(client).await.unwrap_err();
     (server.seen().len(), error, server.seen())
 }
 
