@@ -89,29 +89,33 @@ mod unix {
     pub(super) struct Signals {
         interrupt: Signal,
         terminate: Signal,
-        hang_up: Option<Signal>,
+        hang_up: Signal,
+        ends_by_hang_up: bool,
     }
 
     impl Signals {
-        pub(super) fn listen(hang_up: bool) -> io::Result<Self> {
+        /// A server listens for the hang-up too, and lets it pass: unheard, one that comes before the server's own
+        /// reloader listens would kill it.
+        pub(super) fn listen(ends_by_hang_up: bool) -> io::Result<Self> {
             Ok(Self {
                 interrupt: signal(SignalKind::interrupt())?,
                 terminate: signal(SignalKind::terminate())?,
-                hang_up: hang_up.then(|| signal(SignalKind::hangup())).transpose()?,
+                hang_up: signal(SignalKind::hangup())?,
+                ends_by_hang_up,
             })
         }
 
         pub(super) async fn next(&mut self) -> Told {
-            let hang_up = async {
-                match &mut self.hang_up {
-                    Some(hang_up) => hang_up.recv().await,
-                    None => std::future::pending().await,
+            loop {
+                tokio::select! {
+                    _ = self.interrupt.recv() => return Told::Interrupt,
+                    _ = self.terminate.recv() => return Told::Terminate,
+                    _ = self.hang_up.recv() => {
+                        if self.ends_by_hang_up {
+                            return Told::HangUp;
+                        }
+                    }
                 }
-            };
-            tokio::select! {
-                _ = self.interrupt.recv() => Told::Interrupt,
-                _ = self.terminate.recv() => Told::Terminate,
-                _ = hang_up => Told::HangUp,
             }
         }
     }

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::binary::{code, run, run_with, stderr, stdout};
 use crate::configured::Configured;
-use crate::dev::{signal, text, wait_for};
+use crate::dev::{signal, text};
 
 /// A CA of the test's own for the listeners; clients keep the built-in one.
 struct Authority {
@@ -89,15 +89,22 @@ impl Site {
     }
 
     /// Tells the server, and waits until it has said so and something of this since.
+    #[track_caller]
     fn hang_up(&self, word: &str) {
         let before = self.server.said().len();
-        signal(&self.server.child, "-HUP");
-        wait_for(word, || {
+        for look in 0..1200 {
+            if look % 60 == 0 {
+                // More than once: one that comes before the reloader listens is let pass.
+                signal(&self.server.child, "-HUP");
+            }
             let said = self.server.said();
-            let new = &said[before..];
-            let at = new.find("SIGHUP")?;
-            new[at..].contains(word).then_some(())
-        });
+            let new = said.get(before..).unwrap_or_default();
+            if new.find("SIGHUP").is_some_and(|at| new[at..].contains(word)) {
+                return;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(50));
+        }
+        panic!("a minute went by without `{word}`: {}", self.server.said());
     }
 }
 

@@ -181,3 +181,20 @@ fn a_server_ends_in_good_order_by_either_signal() {
         assert!(folder.path().join("dev").join("root.key").exists(), "a folder of the user's stays");
     }
 }
+
+/// Whoever reloads by SIGHUP does it from the moment the process is there: a server is not killed by coming up slowly.
+#[test]
+fn a_hang_up_does_not_end_a_server_however_early_it_comes() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut child = spawn(&mut Dev::command(folder.path(), 0));
+    // Its first file: the signals are listened for before there is any.
+    wait_for("a first file", || folder.path().join("dev/unfinished").exists().then_some(()));
+    for _ in 0..40 {
+        signal(&child, "-HUP");
+        std::thread::sleep(std::time::Duration::from_millis(25));
+    }
+    wait_for("a ready file", || folder.path().join("ready.json").exists().then_some(()));
+    signal(&child, "-HUP");
+    signal(&child, "-TERM");
+    assert_eq!(end_of(&mut child).code(), Some(0));
+}

@@ -180,7 +180,8 @@ async fn answers_that_are_no_certificate_leave_nothing() {
     let ca = Authority::new("ca");
     let other = Applicant::new().unwrap();
     let csr = other.csr_pem.clone();
-    let answers: [(&str, Box<dyn Fn(&Authority, &Seen) -> Reply + Send + Sync>); 3] = [
+    type Answer = Box<dyn Fn(&Authority, &Seen) -> Reply + Send + Sync>;
+    let answers: [(&str, Answer); 3] = [
         ("for another key", Box::new(move |ca, _| Reply::ok(&ca.answer(&csr, WHO)))),
         (
             "unreadable",

@@ -169,7 +169,9 @@ async fn calls_under_way_end_on_the_connection_they_began_on() {
     let server = Server::start(&ca, move |seen| {
         if seen.path == "/v1/config" {
             // The answer is held back until the files have changed.
-            tokio::task::block_in_place(|| drop(waiting.wait()));
+            tokio::task::block_in_place(|| {
+                waiting.wait();
+            });
         }
         Reply::Json(200, "[]".to_owned())
     })
@@ -185,6 +187,10 @@ async fn calls_under_way_end_on_the_connection_they_began_on() {
     folder.put(&ca.client(WHO));
     assert!(client.reload().unwrap());
     ping(&client).await.unwrap();
-    tokio::task::spawn_blocking(move || drop(gate.wait())).await.unwrap();
+    tokio::task::spawn_blocking(move || {
+        gate.wait();
+    })
+    .await
+    .unwrap();
     slow.await.unwrap().unwrap();
 }

@@ -29,7 +29,9 @@ async fn a_clearing_in_the_middle_of_a_reading_keeps_its_answer_out_of_the_cache
     };
     let through = |gate: &Arc<Barrier>| {
         let gate = gate.clone();
-        tokio::task::spawn_blocking(move || drop(gate.wait()))
+        tokio::task::spawn_blocking(move || {
+            gate.wait();
+        })
     };
     through(&gate).await.unwrap();
     client.forget_data_keys();

@@ -109,7 +109,8 @@ async fn answers_that_are_no_certificate_for_us_change_no_file() {
     let other = crate::certify::Applicant::new().unwrap();
     type Answer = Box<dyn Fn(&Authority, &Seen) -> Reply + Send + Sync>;
     let csr = other.csr_pem.clone();
-    let answers: [(&str, Answer, fn(&RenewError) -> bool); 4] = [
+    type Is = fn(&RenewError) -> bool;
+    let answers: [(&str, Answer, Is); 4] = [
         ("for another key", Box::new(move |ca, _| Reply::ok(&ca.answer(&csr, WHO))), |error| {
             matches!(error, RenewError::Issue(IssueFault::OtherKey))
         }),

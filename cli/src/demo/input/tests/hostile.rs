@@ -157,7 +157,11 @@ fn archives_that_are_cut_short_are_not_taken_for_whole() {
         let mut bad = whole.clone();
         bad[place] ^= 0x55;
         std::fs::write(&path, &bad).unwrap();
-        assert!(names(&source).is_err(), "byte {place} of {}", whole.len());
+        // Deflate has several ways to write one text: what comes out must be that text, or nothing.
+        if let Ok(found) = read(&source) {
+            let same = found.into_iter().map(Bundle::into_bytes).eq([EMPTY.to_vec(), vec![b' '; 5000]]);
+            assert!(same, "byte {place} of {} changed a record", whole.len());
+        }
     }
 }
 
