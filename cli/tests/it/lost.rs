@@ -30,7 +30,7 @@ impl Lossy {
     /// The answer to the next call is lost.
     async fn lose_next(&self) {
         self.client.whoami().await.unwrap();
-        tokio::time::sleep(Duration::from_millis(300)).await;
+        tokio::time::sleep(Duration::from_millis(800)).await;
         self.way.cut_next_answer();
     }
 
