@@ -79,29 +79,4 @@ pub(crate) fn text(path: &Path) -> Result<String, FileError> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_folder_becomes_a_bundle_in_the_order_of_names() {
-        let folder = tempfile::tempdir().unwrap();
-        let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
-        assert!(read(folder.path()).unwrap_err().to_string().contains(".cedarschema"));
-        write("clinic.cedarschema", "entity User;");
-        assert!(read(folder.path()).unwrap_err().to_string().contains("`.cedar`"));
-        write("b.cedar", "// b");
-        write("README.md", "no policy");
-        assert!(matches!(read(folder.path()), Err(BundleFolderError::File(_))), "the manifest is missing");
-        write("wardkeep.toml", "");
-        std::fs::create_dir(folder.path().join("policies")).unwrap();
-        write("policies/a.cedar", "// a");
-        let bundle = read(folder.path()).unwrap();
-        let names: Vec<_> = bundle.policies.iter().map(|(name, _)| name.as_str()).collect();
-        assert_eq!(names, ["b.cedar", "policies/a.cedar"]);
-        assert_eq!(bundle.entities, None);
-        write("entities.json", "[]");
-        assert_eq!(read(folder.path()).unwrap().entities.as_deref(), Some("[]"));
-        write("second.cedarschema", "");
-        assert!(read(folder.path()).is_err());
-    }
-}
+mod tests;

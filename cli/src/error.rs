@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use crate::command::CommandError;
 use crate::output::OutputError;
+use crate::stop::Told;
 
 /// Exit code of an error on this side.
 const LOCAL: u8 = 1;
@@ -23,6 +24,8 @@ pub(crate) enum Blame {
     Remote,
     /// Nobody's: policy said no.
     Denied,
+    /// Nobody's: a signal ended the command.
+    Signal(Told),
 }
 
 /// A file that could not be read or written.
@@ -51,6 +54,7 @@ impl From<Blame> for ExitCode {
             Blame::Local => LOCAL,
             Blame::Remote => REMOTE,
             Blame::Denied => DENIED,
+            Blame::Signal(told) => told.exit_code(),
         })
     }
 }
@@ -87,3 +91,6 @@ pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests;

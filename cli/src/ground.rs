@@ -4,7 +4,11 @@
 //! ```text
 //! FOLDER/data        sealed store       FOLDER/root.key    mode 0600
 //! FOLDER/head/head   newest head (demo) FOLDER/people/NAME/{ca,cert,key}.pem
+//! FOLDER/unfinished  while it is made
 //! ```
+//!
+//! A founding that was cut short, at whatever moment, begins anew: nobody had a certificate yet, so that nothing in
+//! it was ever used.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -20,6 +24,7 @@ use wardkeep_server::{Running, Server};
 use crate::command::CommandError;
 use crate::error::FileError;
 use crate::installation::{self, InstallationError, Machine};
+use crate::whole_file::{self, Readers};
 
 /// How an installation begins.
 pub(crate) struct Founder {
@@ -78,11 +83,17 @@ impl Ground {
         let machine = Machine::default();
         let config = founder.config(folder);
         let administrator = identity(founder.trust_domain, "user", "admin")?;
-        let root_key = folder.join("root.key");
+        let unfinished = Unfinished::look(folder)?;
         let (store, token) = if config.storage.data.exists() {
+            let certificate = files_in(folder, &administrator).certificate;
+            if !certificate.exists() {
+                let name = administrator.name().to_owned();
+                return Err(CommandError::NoAdministrator { folder: folder.to_owned(), name });
+            }
             (installation::open(&config, &machine, false)?, None)
         } else {
-            installation::root_key_file(&root_key, &machine)?;
+            unfinished.begin()?;
+            installation::root_key_file(&folder.join("root.key"), &machine)?;
             let store = installation::create(&config, &machine)?;
             let ground = installation::ground(&config, store.clone(), &machine);
             let founding =
@@ -97,6 +108,7 @@ impl Ground {
         if let Some(token) = token {
             let token = SecretText::new(token.text.to_string());
             ground.enrol(&ground.administrator, &token).await?;
+            unfinished.end()?;
         }
         Ok(ground)
     }
@@ -124,8 +136,7 @@ impl Ground {
 
     /// Where an identity's files are.
     pub(crate) fn files(&self, identity: &Identity) -> EnrolFiles {
-        let folder = self.folder.join("people").join(identity.name());
-        EnrolFiles { ca: folder.join("ca.pem"), certificate: folder.join("cert.pem"), key: folder.join("key.pem") }
+        files_in(&self.folder, identity)
     }
 
     /// Settings of an identity's client, which renews its certificate.
@@ -148,6 +159,53 @@ impl Ground {
     pub(crate) async fn shutdown(self) {
         self.running.shutdown().await;
     }
+}
+
+/// The mark of a founding that is under way; what stands beside it was made by that founding alone.
+struct Unfinished {
+    folder: PathBuf,
+    mark: PathBuf,
+}
+
+impl Unfinished {
+    /// Clears away what a founding before left that was cut short.
+    fn look(folder: &Path) -> Result<Self, CommandError> {
+        let found = Self { folder: folder.to_owned(), mark: folder.join("unfinished") };
+        if found.mark.exists() {
+            tracing::warn!(folder = %folder.display(), "the folder was left half made: it is made anew");
+            found.clear()?;
+        }
+        Ok(found)
+    }
+
+    fn begin(&self) -> Result<(), FileError> {
+        whole_file::write(&self.mark, b"This folder is being made. It holds nothing yet.\n", Readers::Owner, true)
+    }
+
+    fn end(&self) -> Result<(), FileError> {
+        std::fs::remove_file(&self.mark).map_err(FileError::at("remove", &self.mark))
+    }
+
+    /// The root key stays: it is as good as a new one. The mark goes last, so that this too can be cut short.
+    fn clear(&self) -> Result<(), InstallationError> {
+        let data = self.folder.join("data");
+        let _alone = data.exists().then(|| installation::alone_in(&data)).transpose()?;
+        for name in ["people", "head", "data"] {
+            let place = self.folder.join(name);
+            match std::fs::remove_dir_all(&place) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(FileError::at("remove", place)(error).into());
+                }
+                _ => {}
+            }
+        }
+        Ok(self.end()?)
+    }
+}
+
+fn files_in(folder: &Path, identity: &Identity) -> EnrolFiles {
+    let folder = folder.join("people").join(identity.name());
+    EnrolFiles { ca: folder.join("ca.pem"), certificate: folder.join("cert.pem"), key: folder.join("key.pem") }
 }
 
 fn identity(trust_domain: &str, kind: &str, name: &str) -> Result<Identity, CommandError> {

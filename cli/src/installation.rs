@@ -1,6 +1,7 @@
 //! A server's data folder on this machine: making it, opening it, and what surrounds both.
 
-use std::path::Path;
+use std::fs::{File, TryLockError};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use wardkeep_kms::root::{EnvRootKey, FileRootKey, RootKeyError, RootKeySource};
@@ -48,9 +49,12 @@ pub(crate) enum InstallationError {
     /// Signals cannot be listened to.
     #[error("could not listen for signals: {0}")]
     Signals(#[source] std::io::Error),
-    /// Provisioning gave no token.
-    #[error("with a CA of your own, issue the administrator's certificate there: its URI name is `{identity}`")]
-    OwnCa { identity: String },
+    /// An initialisation was cut short.
+    #[error(
+        "`{}` was left half made by a `wardkeep server init` that was cut short: run it again, it begins anew",
+        folder.display()
+    )]
+    Unfinished { folder: PathBuf },
 }
 
 /// The machine's clock and random generator.
@@ -86,9 +90,96 @@ pub(crate) fn open(
         // Said before the root key is asked for, which is not there yet either.
         return Err(OpenError::NotInitialised { folder: folder.clone() }.into());
     }
+    if Beginning::mark_in(folder).exists() {
+        return Err(InstallationError::Unfinished { folder: folder.clone() });
+    }
     let (store, opened) = SqliteStore::open(options(config, machine, accept_rollback)?)?;
     tracing::info!(status = ?opened.status, rollback_accepted = opened.rollback_accepted, "store opened");
     Ok(Arc::new(store))
+}
+
+/// An initialisation under way. Its mark lies in the data folder from before the first row until the token is in the
+/// administrator's hands: what is found with it was never served, and the next initialisation begins anew. So a
+/// crash between the first commit and the first head leaves no database without its head, nor one without an
+/// administrator.
+pub(crate) struct Beginning {
+    mark: PathBuf,
+}
+
+impl Beginning {
+    fn mark_in(data: &Path) -> PathBuf {
+        data.join("unfinished")
+    }
+
+    /// Marks a data folder that holds no store; one that holds a whole store is left to [`create`], which refuses it.
+    pub(crate) fn of(config: &Config) -> Result<Self, InstallationError> {
+        let data = &config.storage.data;
+        let mark = Self::mark_in(data);
+        if mark.exists() {
+            clear(data, &mark)?;
+        } else if data.join(DATABASE).exists() || config.storage.head.as_deref().is_some_and(Path::exists) {
+            return Ok(Self { mark });
+        }
+        folder_of_owner(data)?;
+        // What stood at the head's place before is not ours: only what is written here is cleared away again.
+        let head = config.storage.head.as_deref().map(|head| head.display().to_string()).unwrap_or_default();
+        whole_file::write(&mark, head.as_bytes(), Readers::Owner, true)?;
+        Ok(Self { mark })
+    }
+
+    /// The administrator has what it needs.
+    pub(crate) fn end(self) -> Result<(), FileError> {
+        match std::fs::remove_file(&self.mark) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(FileError::at("remove", &self.mark)(error))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The store's database, as its room names it.
+const DATABASE: &str = "state.db";
+
+/// Takes the store's lock, so that nobody is at work in a data folder while it is cleared away.
+pub(crate) fn alone_in(data: &Path) -> Result<File, InstallationError> {
+    let lock = data.join("lock");
+    let held = File::options().create(true).append(true).open(&lock).map_err(FileError::at("open", &lock))?;
+    match held.try_lock() {
+        Ok(()) => Ok(held),
+        Err(TryLockError::WouldBlock) => Err(OpenError::Locked { folder: data.to_owned() }.into()),
+        Err(TryLockError::Error(error)) => Err(FileError::at("lock", &lock)(error).into()),
+    }
+}
+
+/// Removes what a cut-off initialisation left. The mark stays until the next one has ended.
+fn clear(data: &Path, mark: &Path) -> Result<(), InstallationError> {
+    let _alone = alone_in(data)?;
+    let head = std::fs::read_to_string(mark).map_err(FileError::at("read", mark))?;
+    let mut left: Vec<PathBuf> =
+        ["state.db", "state.db-wal", "state.db-shm", "reserve"].map(|name| data.join(name)).into();
+    if !head.is_empty() {
+        left.push(PathBuf::from(&head));
+        left.push(PathBuf::from(format!("{head}.tombstones")));
+    }
+    for place in left {
+        match std::fs::remove_file(&place) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(FileError::at("remove", place)(error).into());
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Makes a folder that only its owner may look into.
+fn folder_of_owner(folder: &Path) -> Result<(), FileError> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder).map_err(FileError::at("create", folder))
 }
 
 /// What provisioning works on.

@@ -10,6 +10,7 @@ mod installation;
 mod output;
 mod progress;
 mod secret;
+mod stop;
 mod system;
 mod whole_file;
 

@@ -84,7 +84,7 @@ fn table(value: &Value, columns: &[&str]) -> String {
             let names = names_of(rows, columns);
             table.set_header(names.iter().map(|name| name.replace('_', " ")));
             for row in rows {
-                table.add_row(names.iter().map(|name| row.get(name).map_or_else(|| cell(row, &names), plain)));
+                table.add_row(names.iter().map(|name| row.get(name).map_or_else(|| cell(row, &names), in_a_row)));
             }
         }
         Value::Object(fields) => {
@@ -111,7 +111,12 @@ fn names_of(rows: &[Value], columns: &[&str]) -> Vec<String> {
 
 /// A cell that its row does not have: the row itself where rows are plain values, else empty.
 fn cell(row: &Value, names: &[String]) -> String {
-    if row.is_object() || names.len() != 1 { String::new() } else { plain(row) }
+    if row.is_object() || names.len() != 1 { String::new() } else { in_a_row(row) }
+}
+
+/// A value in a row of several: a line break in a name must not begin what looks like another row.
+fn in_a_row(value: &Value) -> String {
+    plain(value).replace('\n', "\\n")
 }
 
 /// A value in a cell; control characters are made visible, for a name must not move the cursor.

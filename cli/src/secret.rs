@@ -1,10 +1,14 @@
 //! Secrets come from standard input or a file, never from the command line: other users of the machine
 //! read command lines, and shells keep them.
 
+use std::ffi::OsStr;
 use std::io::Read;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use clap::builder::TypedValueParser;
+use clap::error::ErrorKind;
+use clap::{Arg, Command};
 use zeroize::Zeroizing;
 
 /// Longest secret that is read, in bytes.
@@ -48,6 +52,23 @@ impl FromStr for Source {
             None if text == "-" => Ok(Self::Stdin),
             _ => Err(SecretError::InPlace),
         }
+    }
+}
+
+/// Reads a [`Source`] from a flag. What is none may be the secret itself: unlike the library's own refusal, this one
+/// does not repeat it, for standard error ends up in logs.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct SourceParser;
+
+impl TypedValueParser for SourceParser {
+    type Value = Source;
+
+    fn parse_ref(&self, command: &Command, arg: Option<&Arg>, value: &OsStr) -> Result<Source, clap::Error> {
+        let read = value.to_str().ok_or(SecretError::NotText).and_then(str::parse);
+        read.map_err(|error| {
+            let name = arg.map(ToString::to_string).unwrap_or_default();
+            clap::Error::raw(ErrorKind::ValueValidation, format!("`{name}`: {error}\n")).with_cmd(command)
+        })
     }
 }
 

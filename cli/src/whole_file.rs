@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
 
 use crate::error::FileError;
+use crate::stop::Passing;
 
 /// Who may read the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,6 +25,8 @@ pub(crate) enum Readers {
 #[derive(Debug)]
 pub(crate) struct WholeFile {
     temporary: NamedTempFile,
+    /// Dropped after the file has its name, or is gone: a signal meanwhile still removes it.
+    passing: Passing,
     place: PathBuf,
     replace: bool,
 }
@@ -41,15 +44,17 @@ impl WholeFile {
         builder.prefix(".wardkeep-").suffix(".part");
         permit(&mut builder, readers);
         let temporary = builder.tempfile_in(folder_of(place)).map_err(FileError::at("create", place))?;
-        Ok(Self { temporary, place: place.to_owned(), replace })
+        let passing = Passing::of(temporary.path());
+        Ok(Self { temporary, passing, place: place.to_owned(), replace })
     }
 
     /// Makes the file durable and gives it its name.
     pub(crate) fn finish(self) -> Result<(), FileError> {
-        let Self { temporary, place, replace } = self;
+        let Self { temporary, passing, place, replace } = self;
         temporary.as_file().sync_all().map_err(FileError::at("write", &place))?;
         let moved = if replace { temporary.persist(&place) } else { temporary.persist_noclobber(&place) };
         moved.map_err(|error| FileError::at("create", &place)(error.error))?;
+        drop(passing);
         // The name too: a store that outlives its root key's folder entry is unreadable for ever.
         File::open(folder_of(&place)).and_then(|folder| folder.sync_all()).map_err(FileError::at("write", &place))
     }
@@ -90,36 +95,4 @@ fn permit(builder: &mut tempfile::Builder<'_, '_>, readers: Readers) {
 fn permit(_: &mut tempfile::Builder<'_, '_>, _: Readers) {}
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_file_is_there_only_when_it_is_whole() {
-        let folder = tempfile::tempdir().unwrap();
-        let place = folder.path().join("out");
-        let mut file = WholeFile::create(&place, Readers::Owner, false).unwrap();
-        file.write_all(b"half").unwrap();
-        assert!(!place.exists());
-        drop(file);
-        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "nothing is left behind");
-
-        write(&place, b"whole", Readers::Owner, false).unwrap();
-        assert_eq!(std::fs::read(&place).unwrap(), b"whole");
-        let refusal = write(&place, b"other", Readers::Owner, false).unwrap_err();
-        assert!(refusal.to_string().contains("exists already"), "{refusal}");
-        write(&place, b"other", Readers::Owner, true).unwrap();
-        assert_eq!(std::fs::read(&place).unwrap(), b"other");
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn private_files_are_private_from_the_first_byte() {
-        use std::os::unix::fs::PermissionsExt as _;
-        let folder = tempfile::tempdir().unwrap();
-        let place = folder.path().join("key");
-        let file = WholeFile::create(&place, Readers::Owner, false).unwrap();
-        assert_eq!(file.temporary.as_file().metadata().unwrap().permissions().mode() & 0o777, 0o600);
-        file.finish().unwrap();
-        assert_eq!(place.metadata().unwrap().permissions().mode() & 0o777, 0o600);
-    }
-}
+mod tests;

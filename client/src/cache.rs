@@ -1,20 +1,27 @@
 //! Data keys that may be used again without asking the server: bounded by uses, bytes, age and number.
 //!
 //! **The age is the bound on revocation**: a right that is taken away, or a key that is suspended, stops
-//! a client at the latest when its copy of the data key ages out (5 minutes unless configured). Answers
+//! a client at the latest when its copy of the data key ages out (5 minutes unless configured). It is counted
+//! on two clocks, and the one that says more holds: a wall clock that is set back lengthens no life, and a
+//! monotonic one that stands while the machine sleeps does not either. What is too old is dropped, and so
+//! zeroed, by whatever uses the cache next and by the client's keeper, asked for again or not. Answers
 //! from the cache are not in the server's audit log. Where that is not wanted, switch it off.
 //!
 //! Every entry belongs to one holder: the identity that asked and the subject it asked for. One
 //! subject's allowed read never answers another's (as in CVE-2026-33729).
 
-use std::collections::{BTreeMap, HashMap};
-use std::hash::Hash;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
-use wardkeep_model::{BindingDigest, Clock, EncryptionContext, EntityUid, Identity, KeyId, Timestamp};
+use wardkeep_model::{BindingDigest, Clock, EncryptionContext, EntityUid, Identity, KeyId};
 use zeroize::Zeroizing;
+
+use self::aged::{Aged, Moment};
+use crate::system::Steady;
+
+mod aged;
 
 /// How often and how long data keys may be used again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,10 +93,20 @@ struct Spent {
     bytes: u64,
 }
 
+/// When a question left, and after how many clearings.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Asked {
+    at: Moment,
+    epoch: u64,
+}
+
 /// Both caches of a client.
 pub(crate) struct Cache {
     limits: CacheLimits,
     clock: Arc<dyn Clock>,
+    steady: Arc<dyn Steady>,
+    /// Counts the clearings: an answer to a question of before the last one is not kept.
+    epoch: AtomicU64,
     reads: Mutex<Aged<ReadKey, Arc<PlainDataKey>>>,
     protects: Mutex<Aged<ProtectKey, Spent>>,
 }
@@ -141,8 +158,9 @@ impl std::fmt::Debug for PlainDataKey {
 
 impl Cache {
     /// Empty caches under these limits.
-    pub(crate) fn new(limits: CacheLimits, clock: Arc<dyn Clock>) -> Self {
-        Self { limits, clock, reads: Mutex::new(Aged::new()), protects: Mutex::new(Aged::new()) }
+    pub(crate) fn new(limits: CacheLimits, clock: Arc<dyn Clock>, steady: Arc<dyn Steady>) -> Self {
+        let (reads, protects) = (Mutex::new(Aged::new()), Mutex::new(Aged::new()));
+        Self { limits, clock, steady, epoch: AtomicU64::new(0), reads, protects }
     }
 
     /// The data key that this holder has unwrapped before, while it is fresh.
@@ -155,23 +173,27 @@ impl Cache {
     ) -> Option<Arc<PlainDataKey>> {
         let limits = self.limits.read?;
         let key = ReadKey::new(holder, key, wrapped, context);
-        lock(&self.reads).get(&key, self.clock.now(), limits.age).map(|plain| plain.clone())
+        lock(&self.reads).get(&key, self.moment(), limits.age).map(|plain| plain.clone())
     }
 
     /// Keeps an unwrapped data key.
     ///
-    /// `asked` is when the question left: an answer that took long is not younger for it.
+    /// `asked` is from [`Cache::asking`], taken before the question left.
     pub(crate) fn keep_read(
         &self,
         holder: &Holder,
         key: &KeyId,
         wrapped: &[u8],
         context: &EncryptionContext,
-        (plain, asked): (&Arc<PlainDataKey>, Timestamp),
+        (plain, asked): (&Arc<PlainDataKey>, Asked),
     ) {
         let Some(limits) = self.limits.read else { return };
         let key = ReadKey::new(holder, key, wrapped, context);
-        lock(&self.reads).put(key, plain.clone(), asked, limits.count);
+        let mut reads = lock(&self.reads);
+        if self.is_current(asked) {
+            reads.sweep(self.moment(), limits.age);
+            reads.put(key, plain.clone(), asked.at, limits.count);
+        }
     }
 
     /// A data key for one more record of `bytes` bytes, and counts that use.
@@ -185,7 +207,7 @@ impl Cache {
         let limits = self.limits.protect?;
         let key = ProtectKey::new(holder, key, context);
         let mut protects = lock(&self.protects);
-        let spent = protects.get(&key, self.clock.now(), limits.age)?;
+        let spent = protects.get(&key, self.moment(), limits.age)?;
         if spent.uses >= limits.uses || spent.bytes.saturating_add(bytes) > limits.bytes {
             protects.remove(&key);
             return None;
@@ -201,25 +223,51 @@ impl Cache {
         holder: &Holder,
         key: &KeyId,
         context: &EncryptionContext,
-        (data_key, bytes, asked): (&Protecting, u64, Timestamp),
+        (data_key, bytes, asked): (&Protecting, u64, Asked),
     ) {
         let Some(limits) = self.limits.protect else { return };
         if limits.uses <= 1 || bytes >= limits.bytes {
             return;
         }
         let spent = Spent { data_key: data_key.clone(), uses: 1, bytes };
-        lock(&self.protects).put(ProtectKey::new(holder, key, context), spent, asked, limits.count);
+        let mut protects = lock(&self.protects);
+        if self.is_current(asked) {
+            protects.sweep(self.moment(), limits.age);
+            protects.put(ProtectKey::new(holder, key, context), spent, asked.at, limits.count);
+        }
     }
 
-    /// The time by the clock that ages are counted on.
-    pub(crate) fn now(&self) -> Timestamp {
-        self.clock.now()
+    /// To be taken before a question leaves: an answer that took long is not younger for it, and one that a
+    /// clearing overtook is not kept.
+    pub(crate) fn asking(&self) -> Asked {
+        Asked { epoch: self.epoch.load(Ordering::SeqCst), at: self.moment() }
     }
 
     /// Forgets everything now.
     pub(crate) fn clear(&self) {
+        // Before the maps: whoever puts something in afterwards sees the new count under the map's lock.
+        self.epoch.fetch_add(1, Ordering::SeqCst);
         *lock(&self.reads) = Aged::new();
         *lock(&self.protects) = Aged::new();
+    }
+
+    /// Drops everything that is too old.
+    pub(crate) fn purge(&self) {
+        let now = self.moment();
+        if let Some(limits) = self.limits.read {
+            lock(&self.reads).purge(now, limits.age);
+        }
+        if let Some(limits) = self.limits.protect {
+            lock(&self.protects).purge(now, limits.age);
+        }
+    }
+
+    fn moment(&self) -> Moment {
+        Moment { wall: self.clock.now(), steady: self.steady.steady() }
+    }
+
+    fn is_current(&self, asked: Asked) -> bool {
+        self.epoch.load(Ordering::SeqCst) == asked.epoch
     }
 }
 
@@ -243,47 +291,6 @@ fn digest(context: &EncryptionContext) -> [u8; 32] {
 /// A lock that outlives a panic of its holder: the maps are valid between any two statements.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// A bounded map whose oldest entry goes first.
-struct Aged<K, V> {
-    entries: HashMap<K, (V, Timestamp, u64)>,
-    order: BTreeMap<u64, K>,
-    next: u64,
-}
-
-impl<K: Clone + Eq + Hash, V> Aged<K, V> {
-    fn new() -> Self {
-        Self { entries: HashMap::new(), order: BTreeMap::new(), next: 0 }
-    }
-
-    /// The value, unless it is older than `age`. A clock that went backwards makes it old, not young.
-    fn get(&mut self, key: &K, now: Timestamp, age: Duration) -> Option<&mut V> {
-        let (_, born, _) = self.entries.get(key)?;
-        let fresh = now >= *born && u128::from(now.millis_since(*born)) < age.as_millis();
-        if !fresh {
-            self.remove(key);
-        }
-        self.entries.get_mut(key).map(|(value, ..)| value)
-    }
-
-    fn put(&mut self, key: K, value: V, born: Timestamp, count: usize) {
-        self.remove(&key);
-        while self.entries.len() >= count {
-            let Some((_, oldest)) = self.order.pop_first() else { return };
-            self.entries.remove(&oldest);
-        }
-        let number = self.next;
-        self.next += 1;
-        self.order.insert(number, key.clone());
-        self.entries.insert(key, (value, born, number));
-    }
-
-    fn remove(&mut self, key: &K) {
-        if let Some((_, _, number)) = self.entries.remove(key) {
-            self.order.remove(&number);
-        }
-    }
 }
 
 #[cfg(test)]

@@ -20,6 +20,8 @@ use crate::error::{CallError, ProtocolFault, Refusal};
 use crate::retry::{self, Fault, Safety};
 use crate::settings::Address;
 
+/// Longest deadline that is counted: no moment so far off can be told from none, and further ones overflow.
+const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
 /// Longest answer that is read: the largest of the server's is a page of audit records or a bundle.
 const MAX_ANSWER: usize = 16 << 20;
 const SUBJECT: HeaderName = HeaderName::from_static("wardkeep-subject");
@@ -111,7 +113,7 @@ impl Call {
 impl Sender<'_> {
     /// Sends the call, again where that is safe, until an answer comes or the deadline passes.
     pub(crate) async fn send(&self, call: &Call) -> Result<Answer, CallError> {
-        let deadline = Instant::now() + self.limit;
+        let deadline = Instant::now() + self.limit.min(LONGEST);
         let request = self.request.cloned().map_or_else(|| request_id(self.entropy), Ok)?;
         let headers = self.headers(call, &request)?;
         let safety = if headers.contains_key(IDEMPOTENCY_KEY) { Safety::Repeatable } else { call.safety };

@@ -14,7 +14,7 @@ use crate::credential::{CertificateInfo, CredentialError};
 use crate::error::CallError;
 use crate::renew;
 use crate::settings::{Address, Settings};
-use crate::system::{SystemClock, SystemEntropy};
+use crate::system::{Steady, SystemClock, SystemEntropy, SystemSteady};
 
 /// A connection to Wardkeep. Cheap to clone; every clone and view shares pool, certificate and cache.
 #[derive(Clone)]
@@ -44,16 +44,17 @@ impl Client {
     /// [`CredentialError`] where a file is missing, is not PEM, or certificate and key do not belong together.
     pub async fn connect(settings: Settings) -> Result<Self, CredentialError> {
         // `async` although nothing is awaited: it spawns, so it has to be called inside a runtime.
-        Self::assemble(settings, Arc::new(SystemClock), Arc::new(SystemEntropy))
+        Self::assemble(settings, Arc::new(SystemClock), Arc::new(SystemSteady::start()), Arc::new(SystemEntropy))
     }
 
-    /// A client over a clock and a source of chance of the caller's own.
+    /// A client over clocks and a source of chance of the caller's own.
     pub(crate) fn assemble(
         settings: Settings,
         clock: Arc<dyn Clock>,
+        steady: Arc<dyn Steady>,
         entropy: Arc<dyn Entropy>,
     ) -> Result<Self, CredentialError> {
-        let cache = Cache::new(settings.cache, clock.clone());
+        let cache = Cache::new(settings.cache, clock.clone(), steady);
         let limit = settings.timeouts.request;
         let shared = Arc::new(Shared { link: Link::new(settings)?, cache, clock, entropy });
         // The keeper ends with the last clone: it holds the client only while it looks at it.
@@ -111,10 +112,10 @@ impl Client {
     /// # Errors
     /// [`CredentialError`], with the files that were in use still in use.
     pub fn reload(&self) -> Result<bool, CredentialError> {
-        self.shared.link.reload_if_changed()
+        self.shared.link.reload_if_changed(self.shared.clock.now())
     }
 
-    /// Forgets every cached data key now.
+    /// Forgets every cached data key now, and keeps none whose question was asked before now.
     pub fn forget_data_keys(&self) {
         self.shared.cache.clear();
     }

@@ -18,8 +18,9 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
+use wardkeep_model::Timestamp;
 
-use crate::credential::{self, CertificateInfo, CredentialError, Stamps};
+use crate::credential::{self, CertificateInfo, Credential, CredentialError, Stamps, Trust};
 use crate::settings::{Address, Settings};
 
 /// Shorter than the server's 60 s, so that the side that sends is the side that hangs up.
@@ -74,6 +75,7 @@ pub(crate) struct Connector {
 pub(crate) struct Live {
     pub(crate) pool: Pool,
     pub(crate) certificate: CertificateInfo,
+    trust: Trust,
     stamps: Stamps,
 }
 
@@ -129,24 +131,40 @@ impl Link {
         &self.settings
     }
 
-    /// Takes up changed files; `true` if there were any. A broken file keeps what was in use.
+    /// Takes up changed files; `true` if there were any. A broken file keeps what was in use, and so does a
+    /// certificate of a foreign CA.
     ///
     /// The pool goes with its credentials: calls under way end on the old connections, idle ones are
     /// closed as soon as the last call lets go of them.
-    pub(crate) fn reload_if_changed(&self) -> Result<bool, CredentialError> {
-        if Stamps::of(&self.settings) == self.live.load().stamps {
+    pub(crate) fn reload_if_changed(&self, now: Timestamp) -> Result<bool, CredentialError> {
+        let old = self.live.load();
+        if Stamps::of(&self.settings) == old.stamps {
             return Ok(false);
         }
-        self.live.store(Arc::new(Live::load(&self.settings)?));
+        let new = Live::load(&self.settings)?;
+        // Where the CA file vouches for clients too, as the built-in CA's does, it vouches for the next one. Where
+        // clients have a CA of their own, and once nothing works any more, there is nothing to compare with.
+        if old.trust.vouches_for(now) && !new.trust.vouches_for(now) {
+            return Err(CredentialError::Foreign { certificate: self.settings.certificate.clone() });
+        }
+        self.live.store(Arc::new(new));
         Ok(true)
+    }
+
+    /// Takes up the files that were just written with what the server itself issued: whatever CA it did so with, the
+    /// server believes it.
+    pub(crate) fn take_up_issued(&self) -> Result<(), CredentialError> {
+        self.live.store(Arc::new(Live::load(&self.settings)?));
+        Ok(())
     }
 }
 
 impl Live {
     fn load(settings: &Settings) -> Result<Self, CredentialError> {
         let credential = credential::load(settings)?;
-        let connector = Connector::new(&settings.address, credential.tls, settings.timeouts.connect);
-        Ok(Self { pool: pool(connector), certificate: credential.certificate, stamps: credential.stamps })
+        let connector = Connector::new(&settings.address, credential.tls.clone(), settings.timeouts.connect);
+        let Credential { certificate, trust, stamps, tls: _ } = credential;
+        Ok(Self { pool: pool(connector), certificate, trust, stamps })
     }
 }
 

@@ -17,9 +17,14 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use wardkeep_model::{CertificateSerial, Identity, Timestamp};
 use x509_parser::prelude::{FromDer as _, GeneralName, ParsedExtension, X509Certificate};
 
+pub(crate) use self::trust::Trust;
 use crate::files::{self, Stamp};
 use crate::settings::Settings;
 
+mod trust;
+
+/// How often files are read that do not fit and change while they are read: a renewal replaces two.
+const LOOKS: u32 = 5;
 /// Longest chain of certificates that is read from a file.
 const MAX_CHAIN: usize = 16;
 
@@ -80,6 +85,16 @@ pub enum CredentialError {
         /// Where the key is.
         key: PathBuf,
     },
+    /// A certificate that takes the place of a working one comes from another CA.
+    #[error(
+        "the certificate `{}` comes from no CA of the CA file, as the one in use does: replace all three files, or \
+         start anew where clients have got a CA of their own",
+        certificate.display()
+    )]
+    Foreign {
+        /// Where the certificate is.
+        certificate: PathBuf,
+    },
     /// The TLS library refused the configuration.
     #[error("the TLS configuration was refused")]
     Tls(#[source] rustls::Error),
@@ -89,6 +104,7 @@ pub enum CredentialError {
 pub(crate) struct Credential {
     pub(crate) tls: Arc<ClientConfig>,
     pub(crate) certificate: CertificateInfo,
+    pub(crate) trust: Trust,
     pub(crate) stamps: Stamps,
 }
 
@@ -111,7 +127,20 @@ pub(crate) fn pending_key(key: &Path) -> PathBuf {
 
 /// Reads and checks the three files.
 pub(crate) fn load(settings: &Settings) -> Result<Credential, CredentialError> {
-    let stamps = Stamps::of(settings);
+    let mut looks = 1;
+    loop {
+        let stamps = Stamps::of(settings);
+        let loaded = load_as_of(settings, stamps);
+        // Somebody renewed between our reading of the certificate and that of the key: both are new by now.
+        let torn = matches!(loaded, Err(CredentialError::Mismatch { .. })) && Stamps::of(settings) != stamps;
+        if !torn || looks == LOOKS {
+            return loaded;
+        }
+        looks += 1;
+    }
+}
+
+fn load_as_of(settings: &Settings, stamps: Stamps) -> Result<Credential, CredentialError> {
     let roots = read_certificates("CA file", &settings.ca)?;
     let chain = read_certificates("client certificate", &settings.certificate)?;
     let leaf = chain.first().ok_or_else(|| pem("client certificate", &settings.certificate))?;
@@ -123,8 +152,10 @@ pub(crate) fn load(settings: &Settings) -> Result<Credential, CredentialError> {
         tracing::warn!(key = %settings.key.display(), "the private key is readable by others: set its mode to 0600");
     }
     let pair = pair_with_key(chain, settings)?;
+    let roots = root_store(roots, settings)?;
+    let trust = Trust::new(roots.clone(), pair.cert.clone());
     let tls = configuration(roots, pair, settings)?;
-    Ok(Credential { tls: Arc::new(tls), certificate, stamps })
+    Ok(Credential { tls: Arc::new(tls), certificate, trust, stamps })
 }
 
 /// Reads a leaf certificate; `None` where it cannot be parsed.
@@ -215,16 +246,20 @@ fn certified(
     Ok(pair)
 }
 
-fn configuration(
-    roots: Vec<CertificateDer<'static>>,
-    pair: CertifiedKey,
-    settings: &Settings,
-) -> Result<ClientConfig, CredentialError> {
+fn root_store(roots: Vec<CertificateDer<'static>>, settings: &Settings) -> Result<Arc<RootCertStore>, CredentialError> {
     let mut store = RootCertStore::empty();
     for root in roots {
         store.add(root).map_err(|_| CredentialError::Certificate { what: "CA file", path: settings.ca.clone() })?;
     }
-    let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(store), provider())
+    Ok(Arc::new(store))
+}
+
+fn configuration(
+    roots: Arc<RootCertStore>,
+    pair: CertifiedKey,
+    settings: &Settings,
+) -> Result<ClientConfig, CredentialError> {
+    let verifier = WebPkiServerVerifier::builder_with_provider(roots, provider())
         .build()
         .map_err(|_| CredentialError::Certificate { what: "CA file", path: settings.ca.clone() })?;
     let mut config = ClientConfig::builder_with_provider(provider())

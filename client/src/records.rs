@@ -14,10 +14,14 @@ use wardkeep_envelope::{
 use wardkeep_model::{EncryptionContext, IdError, KeyId};
 use zeroize::Zeroizing;
 
-use crate::cache::{PlainDataKey, Protecting};
+use crate::cache::{Holder, PlainDataKey, Protecting};
 use crate::convert::{WireContextError, context_from_wire, context_to_wire};
 use crate::data_keys::{new_data_key, opened_data_key, renewed_data_key};
 use crate::{CallError, Client, Side};
+
+/// Most wrapped data keys of one envelope that a server is asked about. Whoever can write an envelope could
+/// otherwise make each reading of it cost 32 private-key operations.
+pub const MAX_ASKED: usize = 4;
 
 /// A record that was read. The plaintext is zeroed on drop.
 pub struct Record {
@@ -29,7 +33,7 @@ pub struct Record {
 /// deciding.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Claims {
-    /// The keys that its data key is wrapped under.
+    /// The keys that its data key is wrapped under; what is no name of a key is left out.
     pub keys: Vec<KeyId>,
     /// Its encryption context.
     pub context: EncryptionContext,
@@ -60,6 +64,17 @@ pub enum RecordError {
     /// The key id in the envelope is not one of ours.
     #[error("the envelope's key cannot be used: {0}")]
     Key(#[from] IdError),
+    /// The first few wrapped data keys did not open, and there are more.
+    #[error(
+        "none of the envelope's first {MAX_ASKED} wrapped data keys opened, and the other {left} are not tried: \
+         have it sealed for fewer keys ({first})"
+    )]
+    TooManyKeys {
+        /// How many were left.
+        left: usize,
+        /// Why the first was not opened.
+        first: Box<RecordError>,
+    },
     /// The envelope is sound, but of another record than was expected.
     #[error("the envelope was made for another context than the expected one: it is another record's")]
     Unexpected,
@@ -83,6 +98,7 @@ impl RecordError {
     pub fn side(&self) -> Side {
         match self {
             Self::Call(error) => error.side(),
+            Self::TooManyKeys { first, .. } => first.side(),
             Self::Answer => Side::Remote,
             _ => Side::Local,
         }
@@ -93,6 +109,7 @@ impl RecordError {
     pub fn call(&self) -> Option<&CallError> {
         match self {
             Self::Call(error) => Some(error),
+            Self::TooManyKeys { first, .. } => first.call(),
             _ => None,
         }
     }
@@ -101,6 +118,16 @@ impl RecordError {
     #[must_use]
     pub fn is_denied(&self) -> bool {
         self.side() == Side::Denied
+    }
+
+    /// Whether it is about one wrapped key, so that another of the same envelope may still open. A server that
+    /// is away or has too much to do is not asked three times more.
+    fn is_of_one_key(&self) -> bool {
+        match self {
+            Self::Call(error) => error.refusal().is_some_and(|refusal| !matches!(refusal.status, 429 | 503 | 507)),
+            Self::Key(_) | Self::Answer => true,
+            _ => false,
+        }
     }
 }
 
@@ -195,7 +222,7 @@ impl Client {
     pub async fn rewrap(&self, envelope: &[u8]) -> Result<Vec<u8>, RecordError> {
         let opener = Opener::from_bytes(envelope)?;
         let context = claimed_context(&opener)?;
-        let old = opener.wrapped_keys().next().ok_or(RecordError::NoServerKey)?;
+        let old = renewable(&opener)?;
         let new = self.data_keys().rewrap(&renewed_data_key(old.wrapped(), &context)).await?;
         let mut out = Vec::with_capacity(envelope.len() + 1024);
         opener.rewrap(&old, new.wrapped.0, &mut out)?;
@@ -213,7 +240,7 @@ impl Client {
         if let Some(found) = bytes.and_then(|bytes| cache.protect(&holder, key, context, bytes)) {
             return envelope_key(key.as_str(), &found.wrapped, &found.plain);
         }
-        let asked = cache.now();
+        let asked = cache.asking();
         let answer = self.data_keys().generate(&new_data_key(key, context)).await?;
         let GeneratedDataKey { key: made_by, wrapped, plaintext, .. } = answer;
         let plain = plain_key(plaintext).filter(|_| made_by == key.as_str()).ok_or(RecordError::Answer)?;
@@ -231,33 +258,48 @@ impl Client {
         opener: &Opener<R>,
         context: &EncryptionContext,
     ) -> Result<DataKey, RecordError> {
+        // An envelope may be wrapped under several keys; whoever may use one of them reads it. What is no key of
+        // ours is passed over: the next one may be.
+        let (mut found, mut first) = (Vec::new(), None);
+        for wrapped in opener.wrapped_keys() {
+            match KeyId::parse(wrapped.key()) {
+                Ok(key) => found.push((key, wrapped)),
+                Err(error) => first = first.or(Some(RecordError::Key(error))),
+            }
+        }
+        let (cache, holder) = (&self.shared().cache, self.holder());
+        for (key, wrapped) in &found {
+            if let Some(plain) = cache.read(&holder, key, wrapped.wrapped(), context) {
+                return envelope_key(wrapped.key(), wrapped.wrapped(), &plain);
+            }
+        }
         let mut refused = None;
-        // An envelope may be wrapped under several keys; whoever may use one of them reads it.
-        for wrapped in opener.wrapped_keys().collect::<Vec<_>>() {
-            match self.unwrapped(&wrapped, context).await {
+        for (key, wrapped) in found.iter().take(MAX_ASKED) {
+            match self.unwrapped((&holder, key), wrapped, context).await {
                 Ok(plain) => return envelope_key(wrapped.key(), wrapped.wrapped(), &plain),
-                Err(error @ RecordError::Call(_)) => refused = refused.or(Some(error)),
+                Err(error) if error.is_of_one_key() => refused = refused.or(Some(error)),
                 Err(error) => return Err(error),
             }
         }
-        Err(refused.unwrap_or(RecordError::NoServerKey))
+        let refused = refused.or(first).unwrap_or(RecordError::NoServerKey);
+        match found.len().saturating_sub(MAX_ASKED) {
+            0 => Err(refused),
+            left => Err(RecordError::TooManyKeys { left, first: Box::new(refused) }),
+        }
     }
 
     async fn unwrapped(
         &self,
+        (holder, key): (&Holder, &KeyId),
         wrapped: &WrappedKey,
         context: &EncryptionContext,
     ) -> Result<Arc<PlainDataKey>, RecordError> {
-        let key = KeyId::parse(wrapped.key())?;
-        let (cache, holder) = (&self.shared().cache, self.holder());
-        if let Some(plain) = cache.read(&holder, &key, wrapped.wrapped(), context) {
-            return Ok(plain);
-        }
-        let asked = cache.now();
+        let cache = &self.shared().cache;
+        let asked = cache.asking();
         let question = opened_data_key(wrapped.wrapped(), context, None);
         let UnwrappedDataKey { plaintext, .. } = self.data_keys().unwrap(&question).await?;
         let plain = plain_key(plaintext).ok_or(RecordError::Answer)?;
-        cache.keep_read(&holder, &key, wrapped.wrapped(), context, (&plain, asked));
+        cache.keep_read(holder, key, wrapped.wrapped(), context, (&plain, asked));
         Ok(plain)
     }
 
@@ -278,11 +320,11 @@ impl Client {
 /// What an envelope says about itself, unchecked.
 ///
 /// # Errors
-/// [`RecordError`]: not an envelope, or a context or key that is not one of ours.
+/// [`RecordError`]: not an envelope, or a context that is not one of ours.
 pub fn inspect(envelope: &[u8]) -> Result<Claims, RecordError> {
     let opener = Opener::from_bytes(envelope)?;
     let context = claimed_context(&opener)?;
-    let keys = opener.wrapped_keys().map(|wrapped| KeyId::parse(wrapped.key())).collect::<Result<_, _>>()?;
+    let keys = opener.wrapped_keys().filter_map(|wrapped| KeyId::parse(wrapped.key()).ok()).collect();
     Ok(Claims { keys, context })
 }
 
@@ -295,6 +337,12 @@ pub(crate) fn context_bytes(context: &EncryptionContext) -> Result<Vec<u8>, Reco
 pub(crate) fn claimed_context<R: std::io::Read>(opener: &Opener<R>) -> Result<EncryptionContext, RecordError> {
     let wire: Context = serde_json::from_slice(opener.claimed_context()).map_err(|_| WireContextError::Json)?;
     Ok(context_from_wire(wire)?)
+}
+
+/// The wrapped data key that is wrapped anew: the first that names a key.
+pub(crate) fn renewable<R: std::io::Read>(opener: &Opener<R>) -> Result<WrappedKey, RecordError> {
+    let mut named = opener.wrapped_keys().filter(|wrapped| KeyId::parse(wrapped.key()).is_ok());
+    named.next().ok_or(RecordError::NoServerKey)
 }
 
 fn envelope_key(key: &str, wrapped: &[u8], plain: &PlainDataKey) -> Result<DataKey, RecordError> {

@@ -83,7 +83,7 @@ impl Client {
             .and_then(|()| files::rename(&pending, &settings.key))
             .map_err(RenewError::Write)?;
         drop(lock);
-        self.reload()?;
+        self.shared().link.take_up_issued()?;
         Ok(certified.certificate)
     }
 
@@ -120,6 +120,7 @@ pub(crate) async fn keep(shared: Weak<Shared>) {
         let pause = {
             let Some(shared) = shared.upgrade() else { return };
             take_up(&shared);
+            shared.cache.purge();
             let certificate = shared.link.live().certificate.clone();
             let plan = match &mut plan {
                 Some(plan) if plan.certificate == certificate => plan,
@@ -137,7 +138,7 @@ pub(crate) async fn keep(shared: Weak<Shared>) {
 }
 
 fn take_up(shared: &Shared) {
-    match shared.link.reload_if_changed() {
+    match shared.link.reload_if_changed(shared.clock.now()) {
         Ok(false) => {}
         Ok(true) => tracing::info!(serial = %shared.link.live().certificate.serial, "new credentials are in use"),
         // Two files are never replaced at once: the next look finds the pair whole.

@@ -73,46 +73,4 @@ pub(crate) fn fraction_of(whole: Duration, entropy: &dyn Entropy) -> Duration {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::testing::FixedEntropy;
-
-    const LONG: Duration = Duration::from_secs(60);
-
-    #[test]
-    fn what_may_have_been_done_is_not_sent_again_unless_it_is_repeatable() {
-        for (fault, repeatable, once) in [
-            (Fault::NotSent, true, true),
-            (Fault::TurnedAway, true, true),
-            (Fault::Unavailable, true, false),
-            (Fault::Broken, true, false),
-            (Fault::Final, false, false),
-        ] {
-            assert_eq!(fault.allows_retry(Safety::Repeatable), repeatable, "{fault:?}");
-            assert_eq!(fault.allows_retry(Safety::Once), once, "{fault:?}");
-        }
-    }
-
-    #[test]
-    fn pauses_double_to_a_cap_and_end() {
-        let most = FixedEntropy(0xFF);
-        let pauses: Vec<_> = (1..=6).map(|tries| pause(tries, None, LONG, &most).map(|p| p.as_millis())).collect();
-        assert_eq!(pauses, [Some(100), Some(200), Some(400), Some(800), None, None]);
-        assert_eq!(pause(1, None, LONG, &FixedEntropy(0)), Some(Duration::ZERO));
-    }
-
-    #[test]
-    fn the_server_is_waited_for_but_not_past_the_deadline() {
-        let asked = Some(Duration::from_secs(2));
-        assert!(pause(1, asked, LONG, &FixedEntropy(0)).unwrap() >= Duration::from_secs(2));
-        assert_eq!(pause(1, asked, Duration::from_secs(1), &FixedEntropy(0)), None);
-        assert_eq!(pause(1, Some(Duration::MAX), LONG, &FixedEntropy(0xFF)), None);
-    }
-
-    #[test]
-    fn pauses_differ_between_clients() {
-        let low = pause(3, None, LONG, &FixedEntropy(0x10)).unwrap();
-        let high = pause(3, None, LONG, &FixedEntropy(0xF0)).unwrap();
-        assert!(high > low * 2);
-    }
-}
+mod tests;

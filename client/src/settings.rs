@@ -184,47 +184,4 @@ impl std::fmt::Display for Address {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_address_is_a_host_and_a_port_over_tls() {
-        for (text, shown) in [
-            ("https://keys.example:9443", "https://keys.example:9443"),
-            ("https://127.0.0.1:1", "https://127.0.0.1:1"),
-            ("https://[::1]:8443/", "https://[::1]:8443"),
-            ("https://localhost", "https://localhost:8443"),
-        ] {
-            assert_eq!(Address::parse(text).unwrap().to_string(), shown);
-        }
-    }
-
-    #[test]
-    fn whatever_could_send_calls_elsewhere_or_in_clear_is_refused() {
-        for bad in [
-            "",
-            "localhost:8443",
-            "http://localhost:8443",
-            "https://",
-            "https://user@localhost:8443",
-            "https://localhost:8443/v1",
-            "https://localhost:8443?x=1",
-            "https://localhost:0",
-            "https://localhost:99999",
-            "https://localhost:",
-            "https://bad host:1",
-            "https://-:1",
-        ] {
-            assert!(Address::parse(bad).is_err(), "{bad:?}");
-        }
-    }
-
-    #[test]
-    fn a_missing_variable_is_named() {
-        let error = Settings::from_lookup(|name| (name != ENV_CERT).then(|| "https://h:1".to_owned())).unwrap_err();
-        assert!(error.to_string().contains(ENV_CERT), "{error}");
-        let empty =
-            Settings::from_lookup(|name| Some(if name == ENV_CA { String::new() } else { "https://h:1".into() }));
-        assert!(matches!(empty, Err(SettingsError::Missing { name: ENV_CA, .. })));
-    }
-}
+mod tests;

@@ -8,7 +8,7 @@ use wardkeep_envelope::{CHUNK, Opener};
 use wardkeep_model::{EncryptionContext, KeyId};
 use zeroize::Zeroizing;
 
-use crate::records::claimed_context;
+use crate::records::{claimed_context, renewable};
 use crate::{Client, RecordError};
 
 /// A stream that was read to its end.
@@ -96,7 +96,7 @@ impl Client {
     {
         let opener = on_a_thread(move || Ok(Opener::from_reader(input)?)).await?;
         let context = claimed_context(&opener)?;
-        let old = opener.wrapped_keys().next().ok_or(RecordError::NoServerKey)?;
+        let old = renewable(&opener)?;
         let question = crate::data_keys::renewed_data_key(old.wrapped(), &context);
         let new = self.data_keys().rewrap(&question).await?;
         on_a_thread(move || {

@@ -46,7 +46,7 @@ pub(crate) struct CertEnroll {
     #[arg(long, env = "WARDKEEP_ENROL_ADDRESS", value_name = "URL")]
     pub(crate) address: String,
     /// The token: `-` or `@FILE`.
-    #[arg(long, env = "WARDKEEP_TOKEN", value_name = "-|@FILE")]
+    #[arg(long, env = "WARDKEEP_TOKEN", hide_env_values = true, value_name = "-|@FILE", value_parser = crate::secret::SourceParser)]
     pub(crate) token: crate::secret::Source,
     /// The folder that key.pem, cert.pem and ca.pem are written to.
     #[arg(long, env = "WARDKEEP_ENROL_DIR", value_name = "FOLDER")]

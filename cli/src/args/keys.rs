@@ -195,7 +195,7 @@ pub(crate) struct DataKeyGenerate {
     /// Write the data key itself here, readable by its owner only.
     #[arg(long, env = "WARDKEEP_PLAINTEXT_FILE", value_name = "FILE")]
     pub(crate) plaintext_file: Option<PathBuf>,
-    /// PEM file with an RSA public key: the data key is then given only wrapped for it.
+    /// File with an RSA public key, PEM or JWK: the data key is then given only wrapped for it.
     #[arg(long, env = "WARDKEEP_RECIPIENT", value_name = "FILE")]
     pub(crate) recipient: Option<PathBuf>,
     #[command(flatten)]
@@ -208,11 +208,12 @@ pub(crate) struct DataKeyGenerate {
 #[derive(Debug, Args)]
 pub(crate) struct DataKeyUnwrap {
     /// The wrapped data key in base64, `-` or `@FILE`.
+    #[arg(value_parser = crate::secret::SourceParser)]
     pub(crate) wrapped: crate::secret::Source,
     /// Write the data key itself here, readable by its owner only.
     #[arg(long, env = "WARDKEEP_PLAINTEXT_FILE", value_name = "FILE", required_unless_present = "recipient")]
     pub(crate) plaintext_file: Option<PathBuf>,
-    /// PEM file with an RSA public key: the data key is then given only wrapped for it.
+    /// File with an RSA public key, PEM or JWK: the data key is then given only wrapped for it.
     #[arg(long, env = "WARDKEEP_RECIPIENT", value_name = "FILE")]
     pub(crate) recipient: Option<PathBuf>,
     #[command(flatten)]
@@ -225,6 +226,7 @@ pub(crate) struct DataKeyUnwrap {
 #[derive(Debug, Args)]
 pub(crate) struct DataKeyRewrap {
     /// The wrapped data key in base64, `-` or `@FILE`.
+    #[arg(value_parser = crate::secret::SourceParser)]
     pub(crate) wrapped: crate::secret::Source,
     #[command(flatten)]
     pub(crate) context: Context,

@@ -49,6 +49,9 @@ pub(crate) struct ServerInit {
     /// The first administrator's name.
     #[arg(long, env = "WARDKEEP_ADMINISTRATOR", default_value = "first")]
     pub(crate) administrator: String,
+    /// Write the enrolment token here, readable by its owner only; without it it is printed.
+    #[arg(long = "to", short = 'o', env = "WARDKEEP_TO", value_name = "FILE")]
+    pub(crate) to: Option<PathBuf>,
 }
 
 /// A throw-away server.
@@ -116,6 +119,9 @@ pub(crate) struct Recover {
     /// The new administrator's name; one that was never used.
     #[arg(long, env = "WARDKEEP_ADMINISTRATOR", value_name = "NAME")]
     pub(crate) administrator: String,
+    /// Write the enrolment token here, readable by its owner only; without it it is printed.
+    #[arg(long = "to", short = 'o', env = "WARDKEEP_TO", value_name = "FILE")]
+    pub(crate) to: Option<PathBuf>,
     /// Put the starter bundle in force too: where the bundle in force demands attributes of every identity.
     #[arg(long, env = "WARDKEEP_STARTER_BUNDLE", value_parser = clap::builder::BoolishValueParser::new())]
     pub(crate) starter_bundle: bool,

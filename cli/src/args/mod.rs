@@ -35,7 +35,8 @@ pub(crate) struct Cli {
     pub(crate) noun: Noun,
 }
 
-const EXIT_CODES: &str = "Exit codes: 0 done, 1 an error here, 2 an error of the server or on the way to it, 3 denied by policy.\n\
+const EXIT_CODES: &str = "Exit codes: 0 done, 1 an error here, 2 an error of the server or on the way to it, 3 denied by policy;\n\
+                          128 and the signal's number where a signal ended it.\n\
                           Every flag can be set by its WARDKEEP_* variable. Secrets are read from `-` (standard input) or `@FILE`.";
 
 /// What a command is about.

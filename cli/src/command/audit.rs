@@ -3,14 +3,17 @@
 use std::time::Duration;
 
 use serde_json::Value;
-use wardkeep_client::Client;
 use wardkeep_client::admin::AuditQuery;
+use wardkeep_client::connect::ConnectError;
 use wardkeep_client::wire::audit::{AuditRecord, AuditStatus, AuditVerdict};
+use wardkeep_client::{CallError, Client};
 
 use super::CommandError;
 use super::remote::with_client;
 use crate::args::admin::{Audit, AuditList, AuditTail};
+use crate::error::with_causes;
 use crate::output::{self, Format};
+use crate::stop::Stop;
 
 /// How often `tail --follow` asks for more.
 const FOLLOW_EVERY: Duration = Duration::from_millis(500);
@@ -71,21 +74,66 @@ fn list(format: Format, args: AuditList) -> Result<(), CommandError> {
 fn tail(format: Format, args: AuditTail) -> Result<(), CommandError> {
     let AuditTail { lines, follow, connection } = args;
     with_client(&connection, |client| async move {
-        let mut newest = client.audit().head().await?.records;
-        let mut next = newest.saturating_sub(lines) + 1;
-        loop {
-            let found = records(&client, next, newest, usize::MAX).await?;
-            next += found.len() as u64;
-            if !found.is_empty() || !follow {
-                show(format, &found)?;
-            }
-            if !follow {
-                return Ok(());
-            }
-            tokio::time::sleep(FOLLOW_EVERY).await;
-            newest = client.audit().head().await?.records;
+        let newest = client.audit().head().await?.records;
+        let from = newest.saturating_sub(lines) + 1;
+        let found = records(&client, from, newest, usize::MAX).await?;
+        let next = from + found.len() as u64;
+        if !follow {
+            return show(format, &found);
+        }
+        let mut stop = Stop::of_work()?;
+        if !found.is_empty() {
+            show(format, &found)?;
+        }
+        tokio::select! {
+            ended = keep_on(format, &client, next) => ended,
+            // Whoever follows a log ends it so: nothing failed.
+            _ = stop.told() => Ok(()),
         }
     })
+}
+
+/// Shows records as they come, for ever. A server that is away comes back: it is asked until it does.
+async fn keep_on(format: Format, client: &Client, mut next: u64) -> Result<(), CommandError> {
+    let mut away = false;
+    loop {
+        tokio::time::sleep(FOLLOW_EVERY).await;
+        match newer(client, next).await {
+            Ok(found) => {
+                if std::mem::take(&mut away) {
+                    output::remark("wardkeep: the server answers again");
+                }
+                next += found.len() as u64;
+                if !found.is_empty() {
+                    show(format, &found)?;
+                }
+            }
+            Err(CommandError::Call(error)) if passes(&error) => {
+                if !std::mem::replace(&mut away, true) {
+                    output::remark(&format!("wardkeep: {}; asking again until it answers", with_causes(&error)));
+                }
+            }
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+async fn newer(client: &Client, next: u64) -> Result<Vec<AuditRecord>, CommandError> {
+    let newest = client.audit().head().await?.records;
+    records(client, next, newest, usize::MAX).await
+}
+
+/// Whether it is of the moment: a server that restarts, a connection that was cut, too much at once.
+fn passes(error: &CallError) -> bool {
+    match error {
+        CallError::Connect { source: ConnectError::Tls { .. }, .. } => false,
+        CallError::Connect { .. }
+        | CallError::Broken { .. }
+        | CallError::Timeout { .. }
+        | CallError::Unavailable { .. }
+        | CallError::RateLimited { .. } => true,
+        _ => false,
+    }
 }
 
 /// Records `from` to `newest`. Reading is itself recorded, so "until nothing is left" would never end.
@@ -133,3 +181,6 @@ fn row(record: &AuditRecord) -> Value {
         "resource": entity("resource"), "record": entity("record"), "outcome": text("outcome"), "why": why,
     })
 }
+
+#[cfg(test)]
+mod tests;

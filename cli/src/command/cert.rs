@@ -1,5 +1,7 @@
 //! `wardkeep cert`: token, enroll, renew, revoke, list, tokens.
 
+use std::io::Write as _;
+
 use serde::Serialize;
 use wardkeep_client::wire::SecretText;
 use wardkeep_client::{Address, CertificateInfo, EnrolFiles, Identity, enrol};
@@ -11,7 +13,8 @@ use crate::args::admin::{Cert, CertEnroll, CertRevoke, CertToken};
 use crate::args::keys::ListArgs;
 use crate::error::FileError;
 use crate::output::{self, Format};
-use crate::whole_file::{self, Readers};
+use crate::stop::sweep_when_told;
+use crate::whole_file::{Readers, WholeFile};
 
 /// A certificate of the caller's, as shown.
 #[derive(Serialize)]
@@ -51,10 +54,14 @@ pub(crate) fn run(format: Format, verb: Cert) -> Result<(), CommandError> {
 fn token(format: Format, args: CertToken) -> Result<(), CommandError> {
     let CertToken { identity, to, minutes, connection } = args;
     let identity = Identity::parse(&identity)?;
+    sweep_when_told()?;
+    // The file first: a place that cannot be written to is found out before there is a token that nobody has.
+    let file = to.as_deref().map(|place| WholeFile::create(place, Readers::Owner, false)).transpose()?;
     let mut issued =
         with_client(&connection, |client| async move { Ok(client.tokens().issue(&identity, minutes).await?) })?;
-    if let Some(place) = to {
-        whole_file::write(&place, issued.token.expose().as_bytes(), Readers::Owner, false)?;
+    if let (Some(mut file), Some(place)) = (file, to) {
+        file.write_all(issued.token.expose().as_bytes()).map_err(FileError::at("write", &place))?;
+        file.finish()?;
         // The answer then shows where the token is instead of the token.
         issued.token = SecretText::new(format!("@{}", place.display()));
     }
@@ -102,7 +109,7 @@ fn list(format: Format, args: ListArgs) -> Result<(), CommandError> {
         })
         .await
     })?;
-    Ok(output::show(format, &found, &["serial", "identity", "issued", "not_after", "parent", "revoked"])?)
+    Ok(output::show(format, &found, &["serial", "identity", "issued", "not_after", "parent", "state"])?)
 }
 
 fn tokens(format: Format, args: ListArgs) -> Result<(), CommandError> {

@@ -18,6 +18,7 @@ use crate::args::keys::{DataKey, DataKeyGenerate, DataKeyRewrap, DataKeyUnwrap};
 use crate::error::FileError;
 use crate::output::{self, Format};
 use crate::secret::Source;
+use crate::stop::sweep_when_told;
 use crate::whole_file::{self, Readers};
 
 /// What a verb on data keys shows.
@@ -33,6 +34,7 @@ struct Shown {
 
 /// Carries out a verb on data keys.
 pub(crate) fn run(format: Format, verb: DataKey) -> Result<(), CommandError> {
+    sweep_when_told()?;
     let shown = match verb {
         DataKey::Generate(args) => generate(args)?,
         DataKey::Unwrap(args) => unwrap(args)?,
@@ -78,11 +80,18 @@ fn wrapped(source: &Source) -> Result<Vec<u8>, CommandError> {
     STANDARD.decode(source.text()?.trim()).map_err(|_| CommandError::NotBase64 { what: "the wrapped data key" })
 }
 
-/// An RSA public key in PEM, `BEGIN PUBLIC KEY` (RFC 7468 section 13).
+/// An RSA public key: PEM, `BEGIN PUBLIC KEY` (RFC 7468 section 13), or a JSON Web Key (RFC 7517).
 fn recipient(path: &Path) -> Result<Recipient, CommandError> {
     let text = std::fs::read_to_string(path).map_err(FileError::at("read", path))?;
+    if text.trim_start().starts_with('{') {
+        let fault = |error| CommandError::JsonFile { path: path.to_owned(), error };
+        return serde_json::from_str(&text).map(Recipient::Jwk).map_err(fault);
+    }
     let body =
         text.split_once("-----BEGIN PUBLIC KEY-----").and_then(|(_, rest)| rest.split_once("-----END PUBLIC KEY-----"));
     let der = body.and_then(|(body, _)| STANDARD.decode(body.split_whitespace().collect::<String>()).ok());
     der.map(|der| Recipient::Spki(der.into())).ok_or_else(|| CommandError::NotAPublicKey { path: path.to_owned() })
 }
+
+#[cfg(test)]
+mod tests;

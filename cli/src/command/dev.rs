@@ -7,11 +7,11 @@ use wardkeep_client::Client;
 
 use super::CommandError;
 use super::remote::runtime;
-use super::server::until_told_to_stop;
 use crate::args::local::Dev;
 use crate::error::FileError;
 use crate::ground::{Founder, Ground};
 use crate::output::{self, Format};
+use crate::stop::Stop;
 use crate::whole_file::{self, Readers};
 
 /// What a script needs to know.
@@ -26,6 +26,12 @@ struct Ready {
 
 /// Runs until it is told to stop.
 pub(crate) fn run(format: Format, args: Dev) -> Result<(), CommandError> {
+    let runtime = runtime()?;
+    // Before there is a folder: whoever is told to end while it is made takes it along.
+    let mut stop = {
+        let _inside = runtime.enter();
+        Stop::of_a_server()?
+    };
     let temporary;
     let folder = match &args.dir {
         Some(folder) => {
@@ -37,27 +43,44 @@ pub(crate) fn run(format: Format, args: Dev) -> Result<(), CommandError> {
             temporary.path().to_owned()
         }
     };
-    runtime()?.block_on(async {
-        let ground = Ground::found(&folder, Founder::dev(args.port)).await?;
-        let client = Client::connect(ground.settings(&ground.administrator)?).await?;
-        client.whoami().await?;
-        let files = ground.files(&ground.administrator);
-        let ready = Ready {
-            address: ground.address(),
-            ca: files.ca,
-            cert: files.certificate,
-            key: files.key,
-            enrol: ground.enrol_address(),
+    let ended = runtime.block_on(async {
+        let ground = tokio::select! {
+            ground = Ground::found(&folder, Founder::dev(args.port)) => ground?,
+            told = stop.told() => return Err(CommandError::Stopped(told)),
         };
-        announce(format, &ready, &folder, args.dir.is_some())?;
-        if let Some(place) = &args.ready_file {
-            let text = serde_json::to_string(&ready).map_err(output::OutputError::from)? + "\n";
-            whole_file::write(place, text.as_bytes(), Readers::Anyone, true)?;
-        }
-        until_told_to_stop().await?;
+        let served = serve(format, &args, &folder, &ground, &mut stop).await;
         ground.shutdown().await;
-        Ok(())
-    })
+        served
+    });
+    // Before the folder goes: what still runs would write into it.
+    drop(runtime);
+    ended
+}
+
+async fn serve(
+    format: Format,
+    args: &Dev,
+    folder: &Path,
+    ground: &Ground,
+    stop: &mut Stop,
+) -> Result<(), CommandError> {
+    let client = Client::connect(ground.settings(&ground.administrator)?).await?;
+    client.whoami().await?;
+    let files = ground.files(&ground.administrator);
+    let ready = Ready {
+        address: ground.address(),
+        ca: files.ca,
+        cert: files.certificate,
+        key: files.key,
+        enrol: ground.enrol_address(),
+    };
+    announce(format, &ready, folder, args.dir.is_some())?;
+    if let Some(place) = &args.ready_file {
+        let text = serde_json::to_string(&ready).map_err(output::OutputError::from)? + "\n";
+        whole_file::write(place, text.as_bytes(), Readers::Anyone, true)?;
+    }
+    stop.told().await;
+    Ok(())
 }
 
 /// What to paste next.

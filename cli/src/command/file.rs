@@ -13,6 +13,7 @@ use crate::args::content::{Decrypt, Encrypt};
 use crate::error::FileError;
 use crate::output::{self, Format};
 use crate::progress;
+use crate::stop::sweep_when_told;
 use crate::whole_file::{Readers, WholeFile};
 
 /// What is added to a protected file's name.
@@ -30,6 +31,7 @@ pub(crate) fn encrypt(format: Format, args: Encrypt) -> Result<(), CommandError>
     let Encrypt { input, key, to, force, context, connection } = args;
     let place = to.unwrap_or_else(|| with_ending(&input));
     let context = context::of(&context)?;
+    sweep_when_told()?;
     let source = Watched::open(&input, "encrypting")?;
     let target = Target::create(&place, Readers::Anyone, force)?;
     let done =
@@ -47,6 +49,8 @@ pub(crate) fn decrypt(format: Format, args: Decrypt) -> Result<(), CommandError>
         Some(place) => place,
         None => without_ending(&input)?,
     };
+    // Whatever ends it before its time, no plaintext stays.
+    sweep_when_told()?;
     let source = Watched::open(&input, "decrypting")?;
     let target = Target::create(&place, Readers::Owner, force)?;
     let done = with_client(&connection, |client| async move { Ok(client.read_stream(source, target, None).await?) })?;

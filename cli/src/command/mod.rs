@@ -31,6 +31,7 @@ use crate::error::{Blame, FileError};
 use crate::installation::InstallationError;
 use crate::output::OutputError;
 use crate::secret::SecretError;
+use crate::stop::Told;
 
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
@@ -59,8 +60,8 @@ pub(crate) enum CommandError {
     /// Not base64.
     #[error("{what} is not base64 (RFC 4648, with padding)")]
     NotBase64 { what: &'static str },
-    /// Not an RSA public key in PEM.
-    #[error("`{}` is no public key in PEM (`BEGIN PUBLIC KEY`)", path.display())]
+    /// Not an RSA public key in PEM or JWK.
+    #[error("`{}` is no public key in PEM (`BEGIN PUBLIC KEY`) and no JSON Web Key", path.display())]
     NotAPublicKey { path: PathBuf },
     /// Longer than what is signed as it is.
     #[error("`{}` is longer than 64 KiB: sign its SHA-256 through the API", path.display())]
@@ -131,6 +132,16 @@ pub(crate) enum CommandError {
     /// The demo's input.
     #[error(transparent)]
     Input(#[from] InputError),
+    /// A signal ended it before it was done.
+    #[error("stopped before it was done; what was temporary is removed")]
+    Stopped(Told),
+    /// A folder of `wardkeep dev` whose administrator's certificate is gone.
+    #[error(
+        "`{}` holds an installation but not its administrator's certificate (`people/{name}`): put that folder back, \
+         or remove all of it and start anew",
+        folder.display()
+    )]
+    NoAdministrator { folder: PathBuf, name: String },
     /// No threads to run on.
     #[error("could not start: {0}")]
     Runtime(#[source] std::io::Error),
@@ -145,6 +156,7 @@ impl CommandError {
             Self::Enrol(error) => error.side().into(),
             Self::Renew(error) => error.side().into(),
             Self::AuditBroken { .. } => Blame::Remote,
+            Self::Stopped(told) => Blame::Signal(*told),
             _ => Blame::Local,
         }
     }

@@ -1,5 +1,6 @@
 //! `wardkeep server`, `wardkeep server init`, `wardkeep recover`.
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -15,19 +16,22 @@ use super::CommandError;
 use super::remote::runtime;
 use crate::args::local::{self, Recover, ServerInit, ServerVerb};
 use crate::error::FileError;
-use crate::installation::{self, InstallationError, Machine};
+use crate::installation::{self, Beginning, InstallationError, Machine};
 use crate::output::{self, Format};
-use crate::whole_file::{self, Readers};
+use crate::stop::Stop;
+use crate::whole_file::{self, Readers, WholeFile};
 
 /// The kind of identity that administrators are.
 const ADMINISTRATOR_KIND: &str = "user";
 
-/// What was made; the token is shown this once.
+/// What was made; the token is shown this once. With a CA of the operator's own there is none.
 #[derive(Serialize)]
 struct Made {
     administrator: String,
-    token: String,
-    expires: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    token: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires: Option<String>,
     config: PathBuf,
     next: String,
 }
@@ -49,80 +53,110 @@ fn serve(path: &Path, accept_rollback: bool) -> Result<(), CommandError> {
     let machine = Machine::default();
     let store = installation::open(&config, &machine, accept_rollback)?;
     runtime()?.block_on(async {
+        let mut stop = Stop::of_a_server()?;
         let around = Surroundings { config_path: Some(path.to_owned()), ..Surroundings::default() };
         let running = Server::start(config, store, around).await.map_err(InstallationError::from)?;
-        until_told_to_stop().await?;
+        stop.told().await;
         tracing::info!("stopping: open requests may finish");
         running.shutdown().await;
         Ok(())
     })
 }
 
-/// Waits for Ctrl-C or SIGTERM.
-pub(crate) async fn until_told_to_stop() -> Result<(), InstallationError> {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        let mut terminate = signal(SignalKind::terminate()).map_err(InstallationError::Signals)?;
-        tokio::select! {
-            _ = terminate.recv() => Ok(()),
-            done = tokio::signal::ctrl_c() => done.map_err(InstallationError::Signals),
-        }
-    }
-    #[cfg(not(unix))]
-    tokio::signal::ctrl_c().await.map_err(InstallationError::Signals)
-}
-
 fn initialise(format: Format, args: ServerInit) -> Result<(), CommandError> {
     let (config, path) = configuration(&args)?;
     let machine = Machine::default();
+    let file = token_file(args.to)?;
     if let Some(file) = &config.root_key.file {
         installation::root_key_file(file, &machine)?;
     }
     let administrator = identity(&config, &args.administrator)?;
-    let store = installation::create(&config, &machine)?;
+    let beginning = Beginning::of(&config)?;
+    let store = match installation::create(&config, &machine) {
+        Ok(store) => store,
+        Err(error) => {
+            // Nothing was made: a mark that stayed would have the next one clear away what somebody puts here.
+            beginning.end()?;
+            return Err(error.into());
+        }
+    };
     let ground = installation::ground(&config, store.clone(), &machine);
     let founding =
         Founding { administrator: administrator.clone(), bundle: BundleSource::starter(), token_life_millis: None };
     let provisioned = runtime()?.block_on(provision::init(&ground, founding)).map_err(InstallationError::from)?;
+    // The first head is durable with this.
     store.close();
-    show(format, provisioned, &administrator, &config, path)
+    show(format, provisioned, (&administrator, Since::Beginning), (&config, path), file)?;
+    Ok(beginning.end()?)
 }
 
 /// Makes a new administrator on a stopped server's data folder.
 pub(crate) fn recover(format: Format, args: Recover) -> Result<(), CommandError> {
-    let Recover { config: path, administrator, starter_bundle, accept_rollback } = args;
+    let Recover { config: path, administrator, to, starter_bundle, accept_rollback } = args;
     let config = Config::load(&path)?;
     let machine = Machine::default();
     let administrator = identity(&config, &administrator)?;
+    let file = token_file(to)?;
     let store = installation::open(&config, &machine, accept_rollback)?;
     let ground = installation::ground(&config, store.clone(), &machine);
     let recovery = Recovery { administrator: administrator.clone(), starter_bundle, token_life_millis: None };
     let provisioned = runtime()?.block_on(provision::recover(&ground, recovery)).map_err(InstallationError::from)?;
     store.close();
-    show(format, provisioned, &administrator, &config, path)
+    show(format, provisioned, (&administrator, Since::Recovery), (&config, path), file)
+}
+
+/// The file for a token, begun before there is one: a place that cannot be written to is found out in time.
+fn token_file(to: Option<PathBuf>) -> Result<Option<(WholeFile, PathBuf)>, FileError> {
+    to.map(|place| Ok((WholeFile::create(&place, Readers::Owner, false)?, place))).transpose()
 }
 
 fn identity(config: &Config, name: &str) -> Result<Identity, CommandError> {
     Ok(Identity::parse(&format!("spiffe://{}/{ADMINISTRATOR_KIND}/{name}", config.identity.trust_domain))?)
 }
 
+/// Since when the administrator's certificate may be from, where a CA of the operator's own issues it.
+#[derive(Clone, Copy)]
+enum Since {
+    Beginning,
+    /// What was issued to that identity before is revoked.
+    Recovery,
+}
+
 fn show(
     format: Format,
     provisioned: Provisioned,
-    administrator: &Identity,
-    config: &Config,
-    path: PathBuf,
+    (administrator, since): (&Identity, Since),
+    (config, path): (&Config, PathBuf),
+    file: Option<(WholeFile, PathBuf)>,
 ) -> Result<(), CommandError> {
-    let own_ca = || InstallationError::OwnCa { identity: administrator.to_string() };
-    let token = provisioned.token.ok_or_else(own_ca)?;
+    let administrator = administrator.to_string();
+    let Some(token) = provisioned.token else {
+        let newer = match since {
+            Since::Beginning => "",
+            Since::Recovery => "; it has to be newer than this recovery, earlier ones are revoked",
+        };
+        let next =
+            format!("issue the administrator's certificate at your own CA: its URI name is {administrator}{newer}");
+        let made = Made { administrator, token: None, expires: None, config: path, next };
+        return Ok(output::show(format, &made, &[])?);
+    };
+    // Never the token itself: what stands on a command line is read by others and kept by shells.
+    let (shown, source, paste) = match file {
+        None => (token.text.to_string(), "-".to_owned(), ", and paste the token"),
+        Some((mut file, place)) => {
+            file.write_all(token.text.as_bytes()).map_err(FileError::at("write", &place))?;
+            file.finish()?;
+            let at = format!("@{}", place.display());
+            (at.clone(), at, "")
+        }
+    };
     let enrol = config.listen.enrol.map_or_else(|| "(turn on listen.enrol)".to_owned(), |at| format!("https://{at}"));
     let made = Made {
-        administrator: administrator.to_string(),
-        token: token.text.to_string(),
-        expires: token.expires.to_string(),
+        administrator,
+        token: Some(shown),
+        expires: Some(token.expires.to_string()),
         next: format!(
-            "wardkeep server --config {} & printf %s 'TOKEN' | wardkeep cert enroll --address {enrol} --token - --dir admin",
+            "wardkeep server --config {}; then wardkeep cert enroll --address {enrol} --token {source} --dir admin{paste}",
             path.display()
         ),
         config: path,
@@ -179,6 +213,7 @@ mod tests {
             root_key: None,
             trust_domain: "clinic.example".to_owned(),
             administrator: "first".to_owned(),
+            to: None,
         };
         let (config, path) = configuration(&args).unwrap();
         assert_eq!(config.identity.trust_domain, "clinic.example");

@@ -12,6 +12,7 @@ use super::remote::with_client;
 use crate::args::content::{Random, Sign, Verify};
 use crate::error::FileError;
 use crate::output::{self, Format};
+use crate::stop::sweep_when_told;
 use crate::whole_file::{self, Readers};
 
 /// Longest message that is signed as it is; the server takes no more (longer ones are signed by their digest,
@@ -42,6 +43,7 @@ pub(crate) fn verify(format: Format, args: Verify) -> Result<(), CommandError> {
 /// Draws random bytes.
 pub(crate) fn random(format: Format, args: Random) -> Result<(), CommandError> {
     let count = args.count;
+    sweep_when_told()?;
     let drawn = with_client(&args.connection, |client| async move { Ok(client.crypto().random(count).await?) })?;
     match args.to {
         Some(place) => Ok(whole_file::write(&place, drawn.bytes.expose(), Readers::Owner, false)?),

@@ -47,6 +47,7 @@ use crate::command::remote::runtime;
 use crate::error::FileError;
 use crate::ground::{Founder, Ground};
 use crate::output::{self, Format};
+use crate::stop::Stop;
 use crate::system::Stopwatch;
 
 /// The ring and the key of the demo.
@@ -75,6 +76,12 @@ pub(crate) enum DemoError {
 /// Runs the whole of it.
 pub(crate) fn run(format: Format, args: &Demo) -> Result<(), CommandError> {
     let source = args.data.as_deref().map_or(Ok(Source::Sample), Source::of)?;
+    let runtime = runtime()?;
+    // Before there is a folder: it holds a root key and, under way, records.
+    let mut stop = {
+        let _inside = runtime.enter();
+        Stop::of_work()?
+    };
     let temporary;
     let folder = match &args.keep {
         Some(folder) => absent_or_empty(folder)?,
@@ -84,7 +91,26 @@ pub(crate) fn run(format: Format, args: &Demo) -> Result<(), CommandError> {
         }
     };
     let jobs = usize::from(args.jobs);
-    let report = runtime()?.block_on(play(&source, &folder, jobs, format == Format::Table))?;
+    let talks = format == Format::Table;
+    let played = runtime.block_on(async {
+        let whole = Stopwatch::start();
+        let ground = tokio::select! {
+            ground = Ground::found(&folder, Founder::clinic()) => ground?,
+            told = stop.told() => return Err(CommandError::Stopped(told)),
+        };
+        let played = tokio::select! {
+            played = play(&source, &ground, &folder, (jobs, talks)) => played,
+            told = stop.told() => Err(CommandError::Stopped(told)),
+        };
+        // Also after an error: nothing may write into the folder any more when it is removed.
+        ground.shutdown().await;
+        let mut report = played?;
+        report.seconds.whole = whole.elapsed().as_secs_f64();
+        Ok(report)
+    });
+    // Before the folder goes: what still runs would write into it.
+    drop(runtime);
+    let report = played?;
     report.show(format)?;
     if report.different > 0 {
         return Err(DemoError::Different { count: report.different }.into());
@@ -92,16 +118,19 @@ pub(crate) fn run(format: Format, args: &Demo) -> Result<(), CommandError> {
     if report.audit_verified { Ok(()) } else { Err(DemoError::Audit.into()) }
 }
 
-async fn play(source: &Source, folder: &Path, jobs: usize, talks: bool) -> Result<Report, CommandError> {
-    let whole = Stopwatch::start();
+async fn play(
+    source: &Source,
+    ground: &Ground,
+    folder: &Path,
+    (jobs, talks): (usize, bool),
+) -> Result<Report, CommandError> {
     let say = |text: &str| if talks { output::line(text) } else { Ok(()) };
-    let ground = Ground::found(folder, Founder::clinic()).await?;
     say(&format!("A server with mutual TLS answers at {}; its folder is {}.", ground.address(), folder.display()))?;
     say("\nThese rules are in force (policies/clinic):\n")?;
     if talks {
         print_rules()?;
     }
-    let mut cast = Cast::assemble(&ground).await?;
+    let mut cast = Cast::assemble(ground).await?;
     let key = KeyId::parse(KEY)?;
     make_key(&cast, &key).await?;
     say(&format!("\nProtecting {source}: one data key a resource, wrapped by RSA-3072 in `{KEY}`."))?;
@@ -111,7 +140,7 @@ async fn play(source: &Source, folder: &Path, jobs: usize, talks: bool) -> Resul
     let records = Arc::new(protect::all(source, &folder.join("records"), &cast.ingest, &key, jobs).await?);
     report.protected(&records, watch);
     let first = records.patients.first().cloned().unwrap_or_default();
-    cast.admit_patient(&ground, &first).await?;
+    cast.admit_patient(ground, &first).await?;
     cast.introduce_patients(&records.patients).await?;
     let cast = Arc::new(cast);
 
@@ -131,8 +160,6 @@ async fn play(source: &Source, folder: &Path, jobs: usize, talks: bool) -> Resul
     let verdict = cast.administrator.with_deadline(VERIFY_LIMIT).audit().verify().await?;
     report.audit_verified = verdict.status == AuditStatus::Verified;
     report.audit_records = verdict.records;
-    report.seconds.whole = whole.elapsed().as_secs_f64();
-    ground.shutdown().await;
     Ok(report)
 }
 

@@ -1,122 +1,12 @@
 //! The binary against a server of its own: `dev`, the nouns that call it, and the demo on its sample.
 
-use std::io::{BufRead as _, BufReader, Read as _};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Output, Stdio};
-use std::time::Duration;
+use std::path::Path;
 
-use crate::binary::{code, command, run, run_with, stderr, stdout};
 use serde_json::Value;
 
-/// A running `wardkeep dev`; ended with the test.
-struct Dev {
-    child: Child,
-    folder: tempfile::TempDir,
-    ready: Value,
-}
-
-impl Dev {
-    fn start() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("ready.json");
-        let mut child = command()
-            .args(["dev", "--dir"])
-            .arg(folder.path().join("dev"))
-            .arg("--ready-file")
-            .arg(&file)
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        for _ in 0..600 {
-            if let Ok(text) = std::fs::read_to_string(&file) {
-                let ready = serde_json::from_str(&text).unwrap();
-                return Self { child, folder, ready };
-            }
-            if let Some(status) = child.try_wait().unwrap() {
-                let mut said = String::new();
-                child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
-                panic!("dev ended with {status}: {said}");
-            }
-            std::thread::sleep(Duration::from_millis(100));
-        }
-        panic!("dev was not ready within a minute");
-    }
-
-    fn run(&self, args: &[&str]) -> Output {
-        let word = |name: &str| self.ready[name].as_str().unwrap().to_owned();
-        command()
-            .args(args)
-            .env("WARDKEEP_ADDRESS", word("address"))
-            .env("WARDKEEP_CA", word("ca"))
-            .env("WARDKEEP_CERT", word("cert"))
-            .env("WARDKEEP_KEY", word("key"))
-            .env("WARDKEEP_OUTPUT", "json")
-            .output()
-            .unwrap()
-    }
-
-    fn json(&self, args: &[&str]) -> Value {
-        let output = self.run(args);
-        assert_eq!(code(&output), 0, "{args:?}: {}", stderr(&output));
-        serde_json::from_str(&stdout(&output)).unwrap()
-    }
-
-    fn file(&self, name: &str, content: &[u8]) -> PathBuf {
-        let path = self.folder.path().join(name);
-        std::fs::write(&path, content).unwrap();
-        path
-    }
-}
-
-impl Drop for Dev {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-/// A configured server, told by its log where it listens.
-struct Configured {
-    child: Child,
-    api: String,
-    enrol: String,
-}
-
-impl Configured {
-    fn start(config: &Path) -> Self {
-        let mut child = command()
-            .args(["server", "--config", text(config)])
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut log = BufReader::new(child.stderr.take().unwrap());
-        let mut line = String::new();
-        while log.read_line(&mut line).unwrap() > 0 {
-            if let Ok(Value::Object(fields)) = serde_json::from_str(&line)
-                && fields["message"] == "ready"
-            {
-                let at = |name: &str| format!("https://{}", fields[name].as_str().unwrap());
-                let (api, enrol) = (at("api"), at("enrol"));
-                // Somebody has to read the rest, or the server would wait for its log.
-                std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
-                return Self { child, api, enrol };
-            }
-            line.clear();
-        }
-        let _ = child.kill();
-        let status = child.wait().unwrap();
-        panic!("the server ended before it was ready: {status}");
-    }
-}
-
-impl Drop for Configured {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
+use crate::binary::{code, run, run_with, stderr, stdout};
+use crate::configured::Configured;
+use crate::dev::{Dev, text};
 
 #[test]
 fn an_installation_is_made_served_and_recovered() {
@@ -178,10 +68,6 @@ fn an_installation_is_made_served_and_recovered() {
     assert_eq!(code(&enrol(&server, made["token"].as_str().unwrap(), &second)), 0);
     assert_eq!(code(&call(&server, &second, &["role", "list"])), 0);
     assert_eq!(code(&call(&server, &second, &["cert", "renew"])), 0);
-}
-
-fn text(path: &Path) -> &str {
-    path.to_str().unwrap()
 }
 
 #[test]

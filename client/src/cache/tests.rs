@@ -2,8 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use wardkeep_model::Timestamp;
+
 use super::*;
 use crate::testing::ManualClock;
+
+mod age;
+mod model;
 
 fn holder(subject: Option<&str>) -> Holder {
     Holder {
@@ -31,7 +36,7 @@ fn protecting(byte: u8) -> Protecting {
 fn cache(limits: CacheLimits) -> (Cache, Arc<ManualClock>) {
     let clock = Arc::new(ManualClock::default());
     clock.advance(Duration::from_secs(1000));
-    (Cache::new(limits, clock.clone()), clock)
+    (Cache::new(limits, clock.clone(), clock.clone()), clock)
 }
 
 fn reading(age: u64, count: usize) -> CacheLimits {
@@ -39,7 +44,7 @@ fn reading(age: u64, count: usize) -> CacheLimits {
 }
 
 fn keep(cache: &Cache, holder: &Holder, wrapped: &[u8], context: &EncryptionContext) {
-    cache.keep_read(holder, &key(), wrapped, context, (&plain(1), cache.now()));
+    cache.keep_read(holder, &key(), wrapped, context, (&plain(1), cache.asking()));
 }
 
 #[test]
@@ -64,7 +69,7 @@ fn only_the_very_same_question_is_answered() {
 #[test]
 fn age_ends_a_read_and_counts_from_the_question() {
     let (cache, clock) = cache(reading(300, 10));
-    let asked = cache.now();
+    let asked = cache.asking();
     clock.advance(Duration::from_secs(100));
     cache.keep_read(&holder(None), &key(), b"w", &context("a"), (&plain(1), asked));
     clock.advance(Duration::from_millis(199_999));
@@ -89,7 +94,7 @@ fn the_number_is_bounded_and_the_oldest_goes() {
     }
     let held: Vec<_> = [b"1", b"2", b"3"].map(|w| cache.read(&holder(None), &key(), w, &context("a")).is_some()).into();
     assert_eq!(held, [false, true, true]);
-    assert_eq!(lock(&cache.reads).order.len(), 2);
+    assert_eq!(lock(&cache.reads).sizes(), (2, 2));
 }
 
 #[test]
@@ -104,7 +109,7 @@ fn switched_off_holds_nothing() {
     let (cache, _) = cache(CacheLimits::OFF);
     keep(&cache, &holder(None), b"w", &context("a"));
     assert!(cache.read(&holder(None), &key(), b"w", &context("a")).is_none());
-    cache.keep_protect(&holder(None), &key(), &context("a"), (&protecting(1), 1, cache.now()));
+    cache.keep_protect(&holder(None), &key(), &context("a"), (&protecting(1), 1, cache.asking()));
     assert!(cache.protect(&holder(None), &key(), &context("a"), 1).is_none());
 }
 
@@ -116,7 +121,7 @@ fn protect_limits(uses: u64, bytes: u64) -> CacheLimits {
 #[test]
 fn uses_end_a_protecting_key() {
     let (cache, _) = cache(protect_limits(3, 1000));
-    cache.keep_protect(&holder(None), &key(), &context("a"), (&protecting(1), 1, cache.now()));
+    cache.keep_protect(&holder(None), &key(), &context("a"), (&protecting(1), 1, cache.asking()));
     let given = std::iter::from_fn(|| cache.protect(&holder(None), &key(), &context("a"), 1)).count();
     assert_eq!(given, 2, "the first use was the one that made it");
 }
@@ -124,10 +129,10 @@ fn uses_end_a_protecting_key() {
 #[test]
 fn bytes_end_a_protecting_key() {
     let (cache, _) = cache(protect_limits(100, 1000));
-    cache.keep_protect(&holder(None), &key(), &context("a"), (&protecting(1), 400, cache.now()));
+    cache.keep_protect(&holder(None), &key(), &context("a"), (&protecting(1), 400, cache.asking()));
     assert!(cache.protect(&holder(None), &key(), &context("a"), 600).is_some());
     assert!(cache.protect(&holder(None), &key(), &context("a"), 1).is_none());
-    cache.keep_protect(&holder(None), &key(), &context("a"), (&protecting(1), 1, cache.now()));
+    cache.keep_protect(&holder(None), &key(), &context("a"), (&protecting(1), 1, cache.asking()));
     assert!(cache.protect(&holder(None), &key(), &context("a"), u64::MAX).is_none(), "no overflow");
 }
 
@@ -135,7 +140,7 @@ fn bytes_end_a_protecting_key() {
 fn age_and_subject_bound_a_protecting_key_too() {
     let (cache, clock) = cache(protect_limits(100, 1000));
     let ana = holder(Some("User::\"ana\""));
-    cache.keep_protect(&ana, &key(), &context("a"), (&protecting(1), 1, cache.now()));
+    cache.keep_protect(&ana, &key(), &context("a"), (&protecting(1), 1, cache.asking()));
     assert!(cache.protect(&holder(Some("User::\"bob\"")), &key(), &context("a"), 1).is_none());
     assert!(cache.protect(&ana, &key(), &context("b"), 1).is_none());
     assert!(cache.protect(&ana, &key(), &context("a"), 1).is_some());
@@ -147,7 +152,7 @@ fn age_and_subject_bound_a_protecting_key_too() {
 fn clearing_forgets_everything_and_debug_tells_nothing() {
     let (cache, _) = cache(CacheLimits { protect: Some(ProtectLimits::default()), ..CacheLimits::default() });
     keep(&cache, &holder(None), b"w", &context("a"));
-    cache.keep_protect(&holder(None), &key(), &context("a"), (&protecting(1), 1, cache.now()));
+    cache.keep_protect(&holder(None), &key(), &context("a"), (&protecting(1), 1, cache.asking()));
     cache.clear();
     assert!(cache.read(&holder(None), &key(), b"w", &context("a")).is_none());
     assert!(cache.protect(&holder(None), &key(), &context("a"), 1).is_none());

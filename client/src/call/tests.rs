@@ -6,6 +6,10 @@ use super::*;
 use crate::testing::{Authority, Folder, Reply, Server};
 use crate::{Client, Settings};
 
+mod answers;
+mod deadlines;
+mod verbs;
+
 const WHO: &str = "spiffe://example/service/web";
 
 async fn flaky(replies: impl Fn(usize) -> Reply + Send + Sync + 'static) -> (Server, Folder, Settings) {

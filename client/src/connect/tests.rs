@@ -5,6 +5,9 @@ use crate::call::Call;
 use crate::testing::{Authority, Folder, Reply, Server};
 use crate::{CallError, Client};
 
+mod pool;
+mod replaced;
+
 const WHO: &str = "spiffe://example/service/web";
 
 async fn server(ca: &Authority) -> Server {

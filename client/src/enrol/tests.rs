@@ -156,3 +156,69 @@ fn tokens_have_one_form() {
         assert_eq!(pin_of(&text), None, "{text}");
     }
 }
+
+#[tokio::test]
+async fn a_file_in_the_way_is_named_and_everything_stays() {
+    let ca = Authority::new("ca");
+    let (server, address) = presenting(&ca, &[ca.der()]).await;
+    for taken in ["cert.pem", "key.pem"] {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join(taken), "mine").unwrap();
+        let error = enrol(&address, &token_for(&ca.der()), &files_in(&folder)).await.unwrap_err();
+        let said = error.to_string();
+        assert!(said.contains(taken) && said.contains("move it away"), "{said}");
+        assert_eq!(error.side(), Side::Local);
+        assert_eq!(std::fs::read_to_string(folder.path().join(taken)).unwrap(), "mine");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+    assert!(server.seen().is_empty(), "no token was spent");
+}
+
+/// The certificate is written last: where it stands, everything stands. What fails before leaves no key behind.
+#[tokio::test]
+async fn answers_that_are_no_certificate_leave_nothing() {
+    let ca = Authority::new("ca");
+    let other = Applicant::new().unwrap();
+    let csr = other.csr_pem.clone();
+    type Answer = Box<dyn Fn(&Authority, &Seen) -> Reply + Send + Sync>;
+    let answers: [(&str, Answer); 3] = [
+        ("for another key", Box::new(move |ca, _| Reply::ok(&ca.answer(&csr, WHO)))),
+        (
+            "unreadable",
+            Box::new(|ca, seen| {
+                let mut answer = ca.answer(&seen.json::<Enrol>().csr_pem, WHO);
+                answer.certificate_pem = "rubbish".to_owned();
+                Reply::ok(&answer)
+            }),
+        ),
+        ("of another form", Box::new(|_, _| Reply::Json(200, "[]".to_owned()))),
+    ];
+    for (what, answer) in answers {
+        let pair = ca.server();
+        let chain = pair.der().0.into_iter().chain([ca.der()]).collect();
+        let authority = ca.clone();
+        let server = Server::start_with(open(chain, &pair), move |seen| answer(&authority, seen)).await;
+        let address = Address::parse(&format!("https://127.0.0.1:{}", server.port)).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let error = enrol(&address, &token_for(&ca.der()), &files_in(&folder)).await.unwrap_err();
+        assert_eq!(error.side(), Side::Remote, "{what}: {error:?}");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "{what}");
+    }
+}
+
+#[tokio::test]
+async fn a_token_is_sent_once_and_without_the_space_around_it() {
+    let ca = Authority::new("ca");
+    let pair = ca.server();
+    let chain = pair.der().0.into_iter().chain([ca.der()]).collect();
+    let server = Server::start_with(open(chain, &pair), |_| Reply::HangUp).await;
+    let address = Address::parse(&format!("https://127.0.0.1:{}", server.port)).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let token = SecretText::new(format!("  {}\r\n", token_for(&ca.der()).expose()));
+    let error = enrol(&address, &token, &files_in(&folder)).await.unwrap_err();
+    assert!(matches!(error, EnrolError::Call(CallError::Broken { .. })), "{error:?}");
+    let seen = server.seen();
+    assert_eq!(seen.len(), 1, "it may be spent: whoever sends it again learns nothing new");
+    assert_eq!(seen[0].json::<Enrol>().token.expose(), token_for(&ca.der()).expose());
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+}

@@ -12,6 +12,11 @@ use crate::error::ProtocolFault;
 use crate::settings::Settings;
 use crate::testing::{KeyServer, ManualClock};
 
+mod bodies;
+mod errors;
+mod races;
+mod stanzas;
+
 const GENERATE: &str = "/v1/data-keys";
 const UNWRAP: &str = "/v1/data-keys/unwrap";
 
@@ -119,7 +124,8 @@ async fn the_read_cache_ages_out_and_can_be_off() {
     let clock = Arc::new(ManualClock::default());
     let limits = CacheLimits { read: Some(ReadLimits { age: Duration::from_secs(300), count: 8 }), protect: None };
     let settings = Settings { cache: limits, ..fake.settings() };
-    let client = Client::assemble(settings, clock.clone(), Arc::new(crate::system::SystemEntropy)).unwrap();
+    let client =
+        Client::assemble(settings, clock.clone(), clock.clone(), Arc::new(crate::system::SystemEntropy)).unwrap();
     let envelope = client.protect(&key(), &context("o1"), b"x").await.unwrap();
     client.read(&envelope).await.unwrap();
     clock.advance(Duration::from_secs(299));

@@ -5,6 +5,9 @@ use std::sync::Arc;
 use super::*;
 use crate::testing::{Authority, FixedEntropy, Folder, Reply, Seen, Server, now_millis};
 
+mod clocked;
+mod files;
+
 const WHO: &str = "spiffe://example/service/web";
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -32,7 +35,7 @@ async fn renewal_makes_a_new_key_and_uses_it_at_once() {
     assert_ne!(std::fs::read(folder.path("key.pem")).unwrap(), key_before);
     assert!(!folder.path("key.pem.pending").exists());
     for name in ["cert.pem", "key.pem"] {
-        assert!(!files::is_open_to_others(&folder.path(name)), "{name}");
+        assert!(!crate::files::is_open_to_others(&folder.path(name)), "{name}");
     }
     client.tell(Call::get("/v1/whoami")).await.unwrap();
     assert_eq!(server.seen().last().unwrap().serial, renewed.serial.to_string());

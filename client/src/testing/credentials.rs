@@ -69,6 +69,15 @@ impl Authority {
         self.sign(params)
     }
 
+    /// Signs a client's certificate whose life begins only after `wait`.
+    pub(crate) fn client_in(&self, identity: &str, wait: Duration) -> Pair {
+        let mut params = client_params(identity);
+        let begins = std::time::UNIX_EPOCH + Duration::from_millis(now_millis()) + wait;
+        params.not_before = begins.into();
+        params.not_after = (begins + wait).into();
+        self.sign(params)
+    }
+
     /// What the server's CA answers to a request.
     pub(crate) fn answer(&self, csr_pem: &str, identity: &str) -> IssuedCertificate {
         let mut request = CertificateSigningRequestParams::from_pem(csr_pem).unwrap();

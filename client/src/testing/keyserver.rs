@@ -32,10 +32,20 @@ pub(crate) struct KeyServer {
 
 impl KeyServer {
     pub(crate) async fn start() -> Self {
+        Self::start_with(|_| {}).await
+    }
+
+    /// One that does something with each request once its answer stands, before it leaves.
+    pub(crate) async fn start_with(before: impl Fn(&Seen) + Send + Sync + 'static) -> Self {
         let ca = Authority::new("ca");
         let vault = Arc::new(Vault::default());
         let answering = vault.clone();
-        let server = Server::start(&ca, move |seen| answering.answer(seen)).await;
+        let answer = move |seen: &Seen| {
+            let answer = answering.answer(seen);
+            before(seen);
+            answer
+        };
+        let server = Server::start(&ca, answer).await;
         let folder = Folder::new(&ca, &ca.client("spiffe://example/service/web"));
         Self { server, vault, folder }
     }
@@ -55,6 +65,11 @@ impl KeyServer {
 }
 
 impl Vault {
+    /// Makes a wrapped key known, as another client would have had it made.
+    pub(crate) fn put(&self, wrapped: &[u8], key: &str, plain: [u8; 32], context: Context) {
+        self.keys.lock().unwrap().insert(wrapped.to_vec(), (key.to_owned(), plain, context));
+    }
+
     /// All data keys in the clear, to look for them where they must not be.
     pub(crate) fn plain_keys(&self) -> Vec<[u8; 32]> {
         self.keys.lock().unwrap().values().map(|(_, plain, _)| *plain).collect()

@@ -38,6 +38,12 @@ impl Bundle {
         Self { name, bytes }
     }
 
+    /// Its name inside its source.
+    #[cfg(test)]
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
     /// The bytes of its file.
     #[cfg(test)]
     pub(crate) fn into_bytes(self) -> Vec<u8> {

@@ -5,6 +5,8 @@ use std::io::Write;
 
 use super::*;
 
+mod hostile;
+
 fn read(source: &Source) -> Result<Vec<Bundle>, InputError> {
     let mut bundles = Vec::new();
     source.each(&mut |bundle| {
