@@ -142,6 +142,7 @@ pub const fn commit_code(error: &CommitError) -> &'static str {
         CommitError::Full => "store-full",
         CommitError::ReserveSpent => "audit-full",
         CommitError::HeadStale => "head-stale",
+        CommitError::TombstonesFull => "tombstones-full",
         CommitError::Closed | CommitError::Failed => "store-unavailable",
     }
 }

@@ -172,6 +172,7 @@ impl AuthorityError {
             Self::Commit(CommitError::Conflict { .. }) => "conflict",
             Self::Commit(CommitError::Full | CommitError::ReserveSpent) => "disk-full",
             Self::Commit(CommitError::HeadStale) => "head-stale",
+            Self::Commit(CommitError::TombstonesFull) => "tombstones-full",
             Self::Commit(CommitError::Closed | CommitError::Failed) => "store-failed",
             Self::ListenerName { .. } => "listener-name",
             Self::NotOurs => "not-our-ca",
