@@ -7,7 +7,7 @@ use serde::{Serialize, Serializer};
 use utoipa::ToSchema;
 use zeroize::Zeroizing;
 
-use crate::bytes::TextVisitor;
+use crate::bytes::{TextVisitor, not_text};
 
 /// Secret bytes, written as base64. Neither `Debug` nor `Clone`; zeroed on drop.
 ///
@@ -89,6 +89,9 @@ impl<'de> Deserialize<'de> for SecretText {
             fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 f.write_str("text")
             }
+
+            not_text!();
+
             fn visit_str<E: de::Error>(self, text: &str) -> Result<SecretText, E> {
                 Ok(SecretText::new(text.to_owned()))
             }
