@@ -215,14 +215,19 @@ fn walk(
     known: SignedHead,
     outside: Option<&Outside>,
 ) -> Result<u64, VerifyError> {
+    // Commits count from 1: what stands before them is nobody's, and no walk upwards would come by it.
+    if connection
+        .query_row("SELECT EXISTS (SELECT 1 FROM audit WHERE number < 1)", [], |row| row.get(0))
+        .map_err(ReadError::from)?
+    {
+        return Err(VerifyError::Record { record: 1 });
+    }
     let goal = known.head.commit.max(outside.map_or(0, |outside| outside.head.head.commit));
     let chain = Chain::beginning(&vault.store);
     let mut walk = Walk { vault, outside, chain, last: None, outside_seen: false, finding: None };
     loop {
         let before = walk.commit();
-        // From the very beginning, so that a batch with a number below 1 does not go unseen.
-        let from = if before == 0 { 0 } else { before + 1 };
-        batch::visit(connection, from, &mut |sealed| {
+        batch::visit(connection, before + 1, &mut |sealed| {
             Ok(walk.take(&sealed) && walk.commit() < goal && walk.commit() - before < WALK_BATCHES)
         })?;
         if let Some(finding) = walk.finding.take() {

@@ -1,10 +1,16 @@
 //! Tests of the embedded store, most of them as somebody who writes to its files.
 
+mod columns;
 mod crash;
 mod disk;
+mod late;
 mod model;
 mod outside;
+mod reference;
+mod space;
 mod tamper;
+mod tombs;
+mod whole;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
