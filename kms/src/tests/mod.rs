@@ -3,10 +3,17 @@
 pub(crate) mod fixture;
 
 mod attack;
+mod bounds;
 mod changes;
+mod contests;
+mod counters;
+mod dates;
 mod faults;
 mod golden;
+mod mutations;
 mod races;
+mod recipients;
 mod states;
+mod steps;
 mod use_keys;
 mod vectors;
