@@ -1,5 +1,8 @@
 //! Ways up and ways to be shut out, each refused.
 
+mod bound_types;
+mod recovery;
+
 use std::time::Duration;
 
 use http::Method;
