@@ -41,7 +41,8 @@ impl Serialize for Base64 {
 
 impl<'de> Deserialize<'de> for Base64 {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_str(TextVisitor).map(Self)
+        // Not `deserialize_str`: that shows a number without asking the visitor.
+        deserializer.deserialize_any(TextVisitor).map(Self)
     }
 }
 

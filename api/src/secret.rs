@@ -71,7 +71,7 @@ impl Serialize for Secret {
 
 impl<'de> Deserialize<'de> for Secret {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_str(TextVisitor).map(Self::new)
+        deserializer.deserialize_any(TextVisitor).map(Self::new)
     }
 }
 
@@ -99,7 +99,7 @@ impl<'de> Deserialize<'de> for SecretText {
                 Ok(SecretText::new(text))
             }
         }
-        deserializer.deserialize_string(Plain)
+        deserializer.deserialize_any(Plain)
     }
 }
 

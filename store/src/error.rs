@@ -281,3 +281,6 @@ pub enum OpenError {
     #[error("the store's signing key could not be made")]
     SigningKey,
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,6 +3,8 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
+use utoipa::PartialSchema;
+use utoipa::openapi::{RefOr, Schema};
 
 /// A sample's members.
 fn members(sample: &Value) -> &Map<String, Value> {
@@ -61,9 +63,24 @@ fn shape<T: Serialize + DeserializeOwned>(sample: &Value, required: &[&str]) {
     }
 }
 
+/// The OpenAPI document says of every member what reading it does: there or not, and required or not.
+fn documented<T: PartialSchema>(sample: &Value, required: &[&str]) {
+    let kind = std::any::type_name::<T>();
+    let RefOr::T(Schema::Object(object)) = T::schema() else { panic!("{kind}: no object in the document") };
+    let mut told: Vec<&str> = object.required.iter().map(String::as_str).collect();
+    let mut wanted = required.to_vec();
+    (told.sort_unstable(), wanted.sort_unstable());
+    assert_eq!(told, wanted, "{kind}: what the document calls required");
+    let mut names: Vec<&String> = object.properties.keys().collect();
+    let mut sampled: Vec<&String> = members(sample).keys().collect();
+    (names.sort_unstable(), sampled.sort_unstable());
+    assert_eq!(names, sampled, "{kind}: the sample has every member of the document");
+}
+
 /// A request: a name that it does not know is a misspelt option, and refused.
-pub(crate) fn request<T: Serialize + DeserializeOwned>(sample: Value, required: &[&str]) {
+pub(crate) fn request<T: Serialize + DeserializeOwned + PartialSchema>(sample: Value, required: &[&str]) {
     shape::<T>(&sample, required);
+    documented::<T>(&sample, required);
     for name in ["nonce", "unknown", "__proto__", ""] {
         refused::<T>(&with(&sample, name, json!(1)), "an unknown member");
         refused::<T>(&with(&sample, name, Value::Null), "an unknown member, null");
@@ -74,8 +91,9 @@ pub(crate) fn request<T: Serialize + DeserializeOwned>(sample: Value, required: 
 }
 
 /// An answer: a newer server may say more.
-pub(crate) fn answer<T: Serialize + DeserializeOwned>(sample: Value, required: &[&str]) {
+pub(crate) fn answer<T: Serialize + DeserializeOwned + PartialSchema>(sample: Value, required: &[&str]) {
     shape::<T>(&sample, required);
+    documented::<T>(&sample, required);
     let value: T = read(&with(&sample, "newer", json!({"more": [1, 2]}))).expect("a newer answer");
     assert_eq!(serde_json::to_value(&value).unwrap(), sample);
 }

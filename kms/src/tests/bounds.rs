@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use wardkeep_model::{KeySpec, KeyState, KeyUsage, RingName, action};
+use wardkeep_model::{KeySpec, KeyState, KeyUsage, KeyVersion, RingName, action};
+use wardkeep_store::{Change, Store, Table, Work};
 use zeroize::Zeroizing;
 
 use super::fixture::{Fixture, caller, context, id, new_key};
@@ -137,9 +138,22 @@ async fn versions() {
     let fixture = Fixture::new().await;
     fixture.create("ring/key", KeySpec::Aes256Gcm, KeyUsage::Wrap).await;
     let key = id("ring/key");
-    for _ in 1..MAX_VERSIONS {
-        fixture.rotate(&key).await;
-    }
+    // As if it had been rotated so often before: each rotation writes all versions anew.
+    let now = fixture.kms.inner.keyring.key(&key).unwrap();
+    let mut body = now.body.clone();
+    let first = body.versions[0].clone();
+    body.versions = (1..MAX_VERSIONS as u32)
+        .map(|number| crate::keyring::VersionBody {
+            number: KeyVersion::new(number).unwrap(),
+            state: if (number as usize) < MAX_VERSIONS - 1 { KeyState::Deactivated } else { KeyState::Active },
+            ..first.clone()
+        })
+        .collect();
+    let value = crate::row::write_key(&body).unwrap();
+    let change = Change::Put { table: Table::Key, id: key.to_string(), expected: Some(1), value };
+    fixture.store.commit(Work { changes: vec![change], events: vec![] }).await.unwrap();
+    let fixture = Fixture { kms: fixture.restarted(), ..fixture };
+    assert_eq!(fixture.rotate(&key).await.versions.len(), MAX_VERSIONS, "the last one");
     let said = fixture.kms.rotate_key(fixture.permit(&key), &key, NONE, None).await.map(drop);
     assert_eq!(said, Err(KmsError::TooManyVersions { max: MAX_VERSIONS }));
     assert!(said.unwrap_err().to_string().contains("make a new key"));

@@ -13,6 +13,7 @@ mod golden;
 mod mutations;
 mod races;
 mod recipients;
+mod rows;
 mod states;
 mod steps;
 mod use_keys;

@@ -83,7 +83,7 @@ async fn no_cut_and_no_addition_opens() {
     }
     for more in [1, 16, 24, 32, wrapped.len()] {
         let longer = [wrapped.as_slice(), &vec![0; more]].concat();
-        assert_eq!(unwrap(&fixture, &key, &longer, &bound).await, Err(KmsError::Malformed), "{more} more");
+        assert_eq!(unwrap(&fixture, &key, &longer, &bound).await, Err(KmsError::CannotOpen), "{more} more");
         let longer = [ciphertext.as_slice(), &vec![0; more]].concat();
         assert_eq!(decrypt(&fixture, &enc, &longer, &bound).await, Err(KmsError::CannotOpen), "{more} more");
     }
@@ -154,15 +154,11 @@ async fn the_header_names_a_version_that_exists_or_nothing() {
     fixture.create("ring/key", KeySpec::Aes256Gcm, KeyUsage::Wrap).await;
     let (key, bound) = (id("ring/key"), context("a"));
     let wrapped = fixture.generate(&key, &bound).await.unwrap().wrapped;
-    for (version, wanted) in [
-        (0_u32, KmsError::Malformed),
-        (2, KmsError::CannotOpen),
-        (256, KmsError::CannotOpen),
-        (u32::MAX, KmsError::CannotOpen),
-    ] {
+    for version in [0_u32, 2, 256, u32::MAX] {
         let mut forged = wrapped.clone();
         forged[4..8].copy_from_slice(&version.to_be_bytes());
-        assert_eq!(unwrap(&fixture, &key, &forged, &bound).await, Err(wanted), "version {version}");
+        let said = unwrap(&fixture, &key, &forged, &bound).await;
+        assert_eq!(said, Err(KmsError::CannotOpen), "version {version}: as any forgery");
     }
 }
 

@@ -111,10 +111,10 @@ fn alone(text: &str, request: &Request, entities: &Entities) -> (bool, bool) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 32, ..ProptestConfig::default() })]
 
     #[test]
-    fn the_meaning_is_that_of_each_policy_alone(rules in prop::collection::vec(rule(), 1..24), mfa in prop::option::of(any::<bool>())) {
+    fn the_meaning_is_that_of_each_policy_alone(rules in prop::collection::vec(rule(), 1..16), mfa in prop::option::of(any::<bool>())) {
         let text = rules.join("\n");
         let entities_json = entities();
         let deny = OfflineEngine::new(None, &text, Some(&entities_json), OnError::Deny).unwrap();

@@ -25,24 +25,26 @@ fn chain(length: usize) -> Vec<EntityChange> {
 }
 
 #[test]
-fn the_deepest_chain_that_is_taken_decides_and_one_deeper_is_refused() {
-    // Whoever stands in `t4095` has 4 096 ancestors, `t0` among them.
-    let snapshot = world(&groups()).with_entities(&chain(ANCESTORS - 1), 4).unwrap();
-    let last = team(ANCESTORS - 1);
-    let member = snapshot.with_entities(&[put("User::\"ana\"", &[&last])], 5).unwrap();
-    let (ana, key) = (caller("User::\"ana\""), facts("r/k"));
+fn the_last_ancestor_that_is_taken_decides_and_one_more_is_refused() {
+    // A chain below `t0`, and beside it as many groups as fill up the number.
+    let depth = 60;
+    let snapshot = world(&groups()).with_entities(&chain(depth), 4).unwrap();
+    let ana = |beside: usize| {
+        let loose = (0..beside).map(|at| uid(&format!("Team::\"loose{at}\"")));
+        let parents = std::iter::once(uid(&team(depth))).chain(loose).collect();
+        EntityChange::Put(EntityRecord { parents, ..record("User::\"ana\"", &[]) })
+    };
+    // `t0` to `t60` are 61 of them.
+    let full = ANCESTORS - depth - 1;
+    let member = snapshot.with_entities(&[ana(full)], 5).unwrap();
+    let (caller, key) = (caller("User::\"ana\""), facts("r/k"));
     let engine = engine(member.clone());
-    assert_eq!(outcome::<DescribeKey>(&engine, &ask(&ana, Resource::Key(&key), None)), "allow");
-    let deeper =
-        member.with_entities(&[put("Team::\"t4096\"", &[&last]), put("User::\"ana\"", &["Team::\"t4096\""])], 6);
-    let errors = deeper.expect_err("4 097 ancestors");
-    assert!(
-        errors.errors().iter().any(|(name, error)| name.id() == "ana" && *error == EntityError::TooManyAncestors),
-        "{errors}"
-    );
+    assert_eq!(outcome::<DescribeKey>(&engine, &ask(&caller, Resource::Key(&key), None)), "allow", "`t0` is seen");
+    let errors = snapshot.with_entities(&[ana(full + 1)], 5).expect_err("4 097 ancestors");
+    assert_eq!(errors.errors()[0].1, EntityError::TooManyAncestors);
     // From above as well: who is put over all of them is one too many for those below.
     let over = member.with_entities(&[put("Team::\"t0\"", &["Team::\"over\""])], 6).expect_err("4 097 from above");
-    assert_eq!(over.errors()[0].1, EntityError::TooManyAncestors);
+    assert_eq!((over.errors()[0].0.id(), &over.errors()[0].1), ("ana", &EntityError::TooManyAncestors));
     assert!(over.to_string().contains("4096"), "{over}");
 }
 

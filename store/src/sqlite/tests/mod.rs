@@ -5,6 +5,7 @@ mod crash;
 mod disk;
 mod late;
 mod model;
+mod openers;
 mod outside;
 mod reference;
 mod space;

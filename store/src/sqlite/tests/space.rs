@@ -111,11 +111,13 @@ fn a_store_on_a_disk_that_is_cleared_goes_on_by_itself() {
     let error = (0..2000).find_map(|n| entity(n).err());
     assert_eq!(error, Some(CommitError::Full));
     for minute in 0..5 {
+        assert!(store.keeper.flush(), "or the head would be what is late");
         home.clock.advance(60_000);
         assert_eq!(entity(9000 + minute), Err(CommitError::Full), "still full");
         record(&store, testing::event("ana")).unwrap();
     }
     disk.clear();
+    assert!(store.keeper.flush());
     home.clock.advance(31_000);
     entity(9999).unwrap();
     assert_eq!((store.health().mode, store.health().reserve_left), (Mode::Normal, 1 << 20));
