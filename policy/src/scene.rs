@@ -155,9 +155,9 @@ pub(crate) fn verdict(
     // Ancestors are complete in every entity of ours, so Cedar need not compute them (nor could it: the slice holds
     // no groups). One entity twice, as where somebody acts on itself, is one entity.
     let closed = TCComputation::AssumeAlreadyComputed;
-    let entities =
-        slice.map(|slice| Entities::new().add_entities(slice, None::<&NoEntitiesSchema>, closed, extensions));
-    let Some(Ok(entities)) = entities else {
+    let known_to_cedar =
+        |slice| Entities::new().add_entities(slice, None::<&NoEntitiesSchema>, closed, extensions).ok();
+    let Some(entities) = slice.and_then(known_to_cedar) else {
         // Too much to look at; or two different entities under one name, which cannot come out of one store. Nobody is
         // allowed anything.
         return Verdict { allow: false, forbidden: true, reasons: Vec::new(), errors: Vec::new() };

@@ -9,6 +9,7 @@
 
 mod answers;
 mod checks;
+mod documents;
 mod requests;
 mod secrets;
 mod values;

@@ -114,6 +114,31 @@ fn what_is_one_of_several_is_exactly_one() {
     }
 }
 
+/// A server that checks the first of two and a policy that reads the last is an old way round a rule.
+#[test]
+fn names_of_the_callers_own_stand_there_once() {
+    let twice = r#"{"team":"a","team":"b"}"#;
+    let once = r#"{"team":"a","teams":"b"}"#;
+    for (labels, good) in [(once, true), (twice, false), ("{}", true), ("[]", false), ("null", false)] {
+        assert_eq!(
+            serde_json::from_str::<CreateRing>(&format!(r#"{{"name":"r","labels":{labels}}}"#)).is_ok(),
+            good,
+            "{labels}"
+        );
+        let key = format!(r#"{{"key":"r/k","spec":"ed25519","usage":"sign","labels":{labels}}}"#);
+        assert_eq!(serde_json::from_str::<CreateKey>(&key).is_ok(), good, "{labels}");
+        let entity = format!(r#"{{"uid":{{"type":"U","id":"a"}},"attrs":{labels},"tags":{labels}}}"#);
+        assert_eq!(serde_json::from_str::<Entity>(&entity).is_ok(), good, "{labels}");
+    }
+    // What stays as it is may be said by `null` as by silence.
+    for (labels, good) in [(once, true), (twice, false), ("null", true)] {
+        assert_eq!(serde_json::from_str::<UpdateKey>(&format!(r#"{{"labels":{labels}}}"#)).is_ok(), good, "{labels}");
+    }
+    let said =
+        serde_json::from_str::<CreateRing>(&format!(r#"{{"name":"r","labels":{twice}}}"#)).unwrap_err().to_string();
+    assert!(said.contains("twice"), "{said}");
+}
+
 #[test]
 fn numbers_are_whole_and_in_range() {
     for bad in ["-1", "1.0", "1e1", "4294967296", "\"7\"", "true", "[]"] {

@@ -135,3 +135,41 @@ fn a_problem_of_somebody_else_keeps_its_type() {
         assert_eq!(problem.code(), code);
     }
 }
+
+#[test]
+fn a_record_keeps_the_names_it_has_and_their_order_says_nothing() {
+    let one: AttributeValue = serde_json::from_str(r#"{"b":1,"a":{"d":[],"c":"x"},"":true}"#).unwrap();
+    let two: AttributeValue = serde_json::from_str(r#"{"":true,"a":{"c":"x","d":[]},"b":1}"#).unwrap();
+    assert_eq!(one, two);
+    assert_eq!(serde_json::to_string(&one).unwrap(), serde_json::to_string(&two).unwrap());
+}
+
+#[test]
+fn a_set_keeps_order_and_repetition() {
+    let text = "[3,1,3,[],{\"a\":1}]";
+    let set: AttributeValue = serde_json::from_str(text).unwrap();
+    assert_eq!(serde_json::to_string(&set).unwrap(), text, "what is bound into a key is bound byte for byte");
+}
+
+#[test]
+fn a_context_names_its_record_once_and_by_an_object() {
+    for (text, good) in [
+        (r#"{"resource":{"type":"A","id":"1"}}"#, true),
+        (r#"{"resource":{"id":"1","type":"A"}}"#, true),
+        (r#"{"resource":{"type":"A","id":"1","attributes":{},"parents":[]}}"#, true),
+        (r#"{"resource":null}"#, false),
+        (r#"{"resource":"A"}"#, false),
+        (r#"{"resource":{}}"#, false),
+        (r#"{"resource":{"type":"A","id":"1","kind":"B"}}"#, false),
+        (r#"{"resource":{"type":"A","type":"B","id":"1"}}"#, false),
+        (r#"{"resource":{"type":"A","id":"1","parents":[{"type":"A"}]}}"#, false),
+        (r#"{"resource":{"type":"A","id":"1","parents":{}}}"#, false),
+        (r#"{"resource":{"type":"A","id":"1","attributes":[]}}"#, false),
+        (r#"{"resource":{"type":"A","id":"1","attributes":{"a":1,"a":1}}}"#, false),
+        (r#"{"Resource":{"type":"A","id":"1"}}"#, false),
+        (r#"{"a":{"type":"A","id":"1"}}"#, false),
+        (r#"{"a":true}"#, false),
+    ] {
+        assert_eq!(serde_json::from_str::<Context>(text).is_ok(), good, "{text}");
+    }
+}

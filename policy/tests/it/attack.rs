@@ -18,7 +18,7 @@ const ERRING: [(&str, &str); 6] = [
     ("a boss who is not there", "principal has boss && principal.boss.age > 3"),
     ("overflow", "principal has age && principal.age * 9223372036854775807 > 0"),
     ("overflow by a sum", "principal has age && principal.age + 9223372036854775807 > 0"),
-    ("overflow by a sign", "principal has age && -(principal.age - 9223372036854775807 - 3) > 0"),
+    ("overflow by a sign", "principal has age && -(principal.age - 9223372036854775807 - 41) > 0"),
     ("overflow in the branch taken", "if principal has age then principal.age * 9223372036854775807 > 0 else false"),
     ("an error behind a true", "principal has age && (principal.age > 0 && principal.age * 9223372036854775807 > 0)"),
 ];

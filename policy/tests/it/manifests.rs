@@ -107,7 +107,7 @@ fn ids_of_rules_are_told_from_each_other_over_all_files() {
             ("a.cedar", "forbid(principal, action, resource);".to_owned()),
         ],
         [("a.cedar", rule("")), ("b.cedar", rule("y"))],
-        [("a.cedar", rule("line\\nbreak")), ("b.cedar", rule("y"))],
+        [("a.cedar", rule("line\nbreak")), ("b.cedar", rule("y"))],
         [("a.cedar", rule(&"x".repeat(129))), ("b.cedar", rule("y"))],
         [("a.cedar", rule("wardkeep:mine")), ("b.cedar", rule("y"))],
     ] {

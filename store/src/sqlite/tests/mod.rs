@@ -3,6 +3,8 @@
 mod columns;
 mod crash;
 mod disk;
+mod erase;
+mod heads;
 mod late;
 mod model;
 mod openers;
