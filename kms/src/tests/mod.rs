@@ -18,3 +18,4 @@ mod states;
 mod steps;
 mod use_keys;
 mod vectors;
+mod words;

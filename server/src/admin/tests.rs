@@ -2,6 +2,7 @@
 
 mod bound_types;
 mod recovery;
+mod words;
 
 use std::time::Duration;
 
