@@ -132,7 +132,8 @@ impl Rules {
             let Some(policies) = parse(file, source, findings) else { continue };
             let mut set = PolicySet::new();
             for policy in policies {
-                let id = policy.id().to_string();
+                // Not its display, which escapes: an id is checked, and named in records, as it was written.
+                let id = AsRef::<str>::as_ref(policy.id()).to_owned();
                 if !check_id(&id, file, source, &mut seen, findings) {
                     continue;
                 }

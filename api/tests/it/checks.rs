@@ -69,11 +69,13 @@ fn documented<T: PartialSchema>(sample: &Value, required: &[&str]) {
     let RefOr::T(Schema::Object(object)) = T::schema() else { panic!("{kind}: no object in the document") };
     let mut told: Vec<&str> = object.required.iter().map(String::as_str).collect();
     let mut wanted = required.to_vec();
-    (told.sort_unstable(), wanted.sort_unstable());
+    told.sort_unstable();
+    wanted.sort_unstable();
     assert_eq!(told, wanted, "{kind}: what the document calls required");
     let mut names: Vec<&String> = object.properties.keys().collect();
     let mut sampled: Vec<&String> = members(sample).keys().collect();
-    (names.sort_unstable(), sampled.sort_unstable());
+    names.sort_unstable();
+    sampled.sort_unstable();
     assert_eq!(names, sampled, "{kind}: the sample has every member of the document");
 }
 

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use wardkeep_model::{KeySpec, KeyState, KeyUsage, KeyVersion, Timestamp};
 use wardkeep_store::{CommitError, Table};
 
-use crate::error::{LoadError, RecipientError};
 use crate::KmsError;
+use crate::error::{LoadError, RecipientError};
 use crate::lifecycle::Verb;
 
 fn all() -> Vec<KmsError> {
