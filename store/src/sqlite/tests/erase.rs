@@ -137,8 +137,11 @@ fn the_log_is_bounded_without_any_erasure() {
     let store = home.create();
     let mut longest = 0;
     for n in 0..400 {
-        change(&store, vec![put(Table::Entity, &format!("e{}", n % 7), (n >= 7).then(|| n / 7), &"x".repeat(60_000))])
-            .unwrap();
+        change(
+            &store,
+            vec![put(Table::Entity, &format!("e{}", n % 7), (n >= 7).then_some(n / 7), &"x".repeat(60_000))],
+        )
+        .unwrap();
         longest = longest.max(store.health().wal_bytes);
     }
     // Some thousand pages call for a checkpoint, after which the log begins anew.

@@ -8,10 +8,13 @@ use proptest::prelude::*;
 use super::*;
 use crate::MemoryStore;
 
+/// The rows of an id: sequence and value.
+type Rows = Vec<(u64, Vec<u8>)>;
+
 /// Rows by place: newest last; tables without history hold one.
 #[derive(Default, Clone)]
 struct Reference {
-    rows: BTreeMap<(Table, String), Vec<(u64, Vec<u8>)>>,
+    rows: BTreeMap<(Table, String), Rows>,
     records: u64,
 }
 
@@ -59,7 +62,7 @@ impl Reference {
             let mut scanned: Vec<(String, u64, Vec<u8>)> = Vec::new();
             store.scan(*table, &mut |row| scanned.push((row.id, row.sequence, row.value.to_vec()))).unwrap();
             scanned.sort();
-            let newest = |rows: &Vec<(u64, Vec<u8>)>| rows.last().cloned().unwrap();
+            let newest = |rows: &Rows| rows.last().cloned().unwrap();
             let wanted: Vec<_> = self
                 .rows
                 .iter()
