@@ -41,9 +41,33 @@ impl Serialize for Base64 {
 
 impl<'de> Deserialize<'de> for Base64 {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_str(TextVisitor).map(Self)
+        // Not `deserialize_str`: that shows a number without asking the visitor.
+        deserializer.deserialize_any(TextVisitor).map(Self)
     }
 }
+
+/// What a visitor of secret text answers to other scalars. Left to itself it would say which: a number in a secret's place
+/// may be the secret.
+macro_rules! not_text {
+    () => {
+        fn visit_bool<E: serde::de::Error>(self, _: bool) -> Result<Self::Value, E> {
+            Err(E::custom("neither a number nor true or false is text: put it in quotes"))
+        }
+
+        fn visit_i64<E: serde::de::Error>(self, _: i64) -> Result<Self::Value, E> {
+            self.visit_bool(true)
+        }
+
+        fn visit_u64<E: serde::de::Error>(self, _: u64) -> Result<Self::Value, E> {
+            self.visit_bool(true)
+        }
+
+        fn visit_f64<E: serde::de::Error>(self, _: f64) -> Result<Self::Value, E> {
+            self.visit_bool(true)
+        }
+    };
+}
+pub(crate) use not_text;
 
 /// Reads base64 text without echoing it: whatever stands there might be a secret in the wrong field.
 pub(crate) struct TextVisitor;
@@ -54,6 +78,8 @@ impl Visitor<'_> for TextVisitor {
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("base64 text (standard alphabet, with padding)")
     }
+
+    not_text!();
 
     fn visit_str<E: de::Error>(self, text: &str) -> Result<Self::Value, E> {
         STANDARD.decode(text).map_err(|_| E::custom("not base64: use the standard alphabet, with padding"))

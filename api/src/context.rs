@@ -33,7 +33,7 @@ pub struct Resource {
     /// The id, 1 to 256 bytes.
     pub id: String,
     /// Attributes bound into the wrapped key, for a *bound* type only.
-    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "crate::unique::present", skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub attributes: Option<BTreeMap<String, AttributeValue>>,
     /// Parents bound into the wrapped key, for a *bound* type only.

@@ -27,13 +27,13 @@ pub struct Entity {
     /// Which one.
     pub uid: EntityRef,
     /// Attributes by name.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::unique::map")]
     pub attrs: BTreeMap<String, AttributeValue>,
     /// Direct parents. No parent set here ever leads to a control role.
     #[serde(default)]
     pub parents: Vec<EntityRef>,
     /// Tags by name.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default, deserialize_with = "crate::unique::map", skip_serializing_if = "BTreeMap::is_empty")]
     pub tags: BTreeMap<String, AttributeValue>,
 }
 

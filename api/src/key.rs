@@ -69,7 +69,7 @@ pub struct CreateKey {
     /// What it is for; fixed for its life.
     pub usage: KeyUsage,
     /// Text under names of your own; policies see them as tags.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::unique::map")]
     pub labels: BTreeMap<String, String>,
     /// Rotate after this many days; absent: only by hand.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -88,7 +88,7 @@ pub(crate) fn yes() -> bool {
 #[serde(deny_unknown_fields)]
 pub struct UpdateKey {
     /// All labels, in place of the former ones.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "crate::unique::optional", skip_serializing_if = "Option::is_none")]
     pub labels: Option<BTreeMap<String, String>>,
     /// Rotate after this many days; 0 ends rotation by period.
     #[serde(default, skip_serializing_if = "Option::is_none")]

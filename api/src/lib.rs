@@ -34,6 +34,7 @@ pub mod role;
 pub mod secret;
 pub mod signature;
 pub mod token;
+mod unique;
 pub mod whoami;
 
 pub use attribute::AttributeValue;

@@ -13,7 +13,7 @@ pub struct CreateRing {
     #[schema(example = "payments")]
     pub name: String,
     /// Text under names of your own; policies see them as tags.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::unique::map")]
     pub labels: BTreeMap<String, String>,
 }
 

@@ -7,7 +7,7 @@ use serde::{Serialize, Serializer};
 use utoipa::ToSchema;
 use zeroize::Zeroizing;
 
-use crate::bytes::TextVisitor;
+use crate::bytes::{TextVisitor, not_text};
 
 /// Secret bytes, written as base64. Neither `Debug` nor `Clone`; zeroed on drop.
 ///
@@ -71,7 +71,7 @@ impl Serialize for Secret {
 
 impl<'de> Deserialize<'de> for Secret {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_str(TextVisitor).map(Self::new)
+        deserializer.deserialize_any(TextVisitor).map(Self::new)
     }
 }
 
@@ -89,6 +89,9 @@ impl<'de> Deserialize<'de> for SecretText {
             fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 f.write_str("text")
             }
+
+            not_text!();
+
             fn visit_str<E: de::Error>(self, text: &str) -> Result<SecretText, E> {
                 Ok(SecretText::new(text.to_owned()))
             }
@@ -96,7 +99,7 @@ impl<'de> Deserialize<'de> for SecretText {
                 Ok(SecretText::new(text))
             }
         }
-        deserializer.deserialize_string(Plain)
+        deserializer.deserialize_any(Plain)
     }
 }
 

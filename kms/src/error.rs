@@ -132,6 +132,12 @@ pub enum KmsError {
     /// The store takes no changes: its disk is full.
     #[error("the server's disk is full, so no changes are taken: free space on it, changes resume by themselves")]
     StoreFull,
+    /// The list of destroyed keys is as long as it may be.
+    #[error(
+        "the server's list of destroyed keys is full, so no further key can be destroyed: leave it deactivated, and make \
+         new keys on another server"
+    )]
+    TombstonesFull,
     /// The audit reserve is spent: nothing can be recorded, so nothing is done.
     #[error("the server's disk is full and its audit reserve is spent: free space on it, work resumes by itself")]
     AuditFull,
@@ -237,6 +243,7 @@ impl KmsError {
             Self::Busy => "busy",
             Self::Contended => "contended",
             Self::StoreFull => "store-full",
+            Self::TombstonesFull => "tombstones-full",
             Self::AuditFull => "audit-full",
             Self::HeadStale => "head-stale",
             Self::StoreUnavailable => "store-unavailable",
@@ -263,6 +270,7 @@ impl From<CommitError> for KmsError {
             CommitError::ReserveSpent => Self::AuditFull,
             CommitError::HeadStale => Self::HeadStale,
             CommitError::Busy => Self::Busy,
+            CommitError::TombstonesFull => Self::TombstonesFull,
             CommitError::Closed | CommitError::Failed => Self::StoreUnavailable,
         }
     }

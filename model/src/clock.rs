@@ -10,6 +10,12 @@ pub struct Timestamp(u64);
 pub trait Clock: Send + Sync {
     /// The wall clock's time.
     fn now(&self) -> Timestamp;
+
+    /// Milliseconds that went by since some moment of this process, by a clock that nobody sets: for spans that must
+    /// not shrink when the wall clock is set back. A clock that is moved by hand only need not tell the two apart.
+    fn elapsed_millis(&self) -> u64 {
+        self.now().millis()
+    }
 }
 
 /// Where random bytes come from. Production uses the operating system's generator.

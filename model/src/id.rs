@@ -286,7 +286,8 @@ fn unescape_code_point(rest: &mut std::str::Chars<'_>) -> Option<char> {
     loop {
         match rest.next()? {
             '}' => break,
-            digit if digits.len() < 6 => digits.push(digit),
+            // `from_str_radix` would take a sign as well.
+            digit if digits.len() < 6 && digit.is_ascii_hexdigit() => digits.push(digit),
             _ => return None,
         }
     }

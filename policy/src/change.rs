@@ -94,6 +94,21 @@ pub enum BoundTypeDifference {
     Parent(String),
 }
 
+impl EntityChange {
+    /// Which entity it is about.
+    pub(crate) fn uid(&self) -> &EntityUid {
+        match self {
+            Self::Put(record) => &record.uid,
+            Self::Delete(uid) => uid,
+        }
+    }
+
+    /// Whether it writes one.
+    pub(crate) const fn is_put(&self) -> bool {
+        matches!(self, Self::Put(_))
+    }
+}
+
 impl EntityErrors {
     /// The entities that were refused, each with the reason.
     #[must_use]

@@ -149,7 +149,7 @@ impl<'a> Case<'a> {
         let principal = Thing::identity(&control.types, actor, roles)?;
         let plan = control.plans.get(&self.action)?;
         let entities = [principal.entity.clone(), resource.entity.clone()];
-        Some((plan, verdict(plan, &principal, &resource, Context::empty(), entities.into())))
+        Some((plan, verdict(plan, &principal, &resource, Context::empty(), Some(entities.into()))))
     }
 
     /// A data verb: the subject, the bundle in force.

@@ -9,6 +9,7 @@
 //! | `decide`, `scene` | one decision, from [`Question`] to grant or [`Refusal`]; what it sees |
 //! | `snapshot` | [`Snapshot`]: control set, bundle, entities and roles at one moment, and every change of them |
 //! | `bundle`, `manifest`, `schema`, `rules`, `plan` | loading: text, manifest, the template filled in, policies, what each action needs |
+//! | `reach` | policies that look into what no decision sees, refused at load |
 //! | `entities`, `keys`, `value` | entities kept parsed: the store's, Wardkeep's own, and their values |
 //! | `identity`, `roles` | who a certificate is; who administers Wardkeep |
 //! | `meaning` | what a set of policies means, in one place |
@@ -66,6 +67,7 @@ mod meaning;
 pub mod offline;
 mod plan;
 mod question;
+mod reach;
 mod roles;
 mod rules;
 mod scene;
@@ -83,4 +85,4 @@ pub use manifest::{MANIFEST_FILE, Manifest, ResourceRule, Source};
 pub use meaning::OnError;
 pub use question::{BindingProblem, DenialReason, Denied, Question, QuestionError, Refusal, Resource};
 pub use roles::{ROLE_TYPE, Role, RoleError};
-pub use snapshot::Snapshot;
+pub use snapshot::{Misfits, Snapshot, Stored};

@@ -15,8 +15,9 @@ use cedar_policy_core::ast::{
 };
 use cedar_policy_core::evaluator::Evaluator;
 
-use crate::error::{Finding, FindingKind, Findings, from_diagnostic};
+use crate::error::{Finding, FindingKind, Findings, Place, from_diagnostic};
 use crate::meaning::Said;
+use crate::reach::{Blind, Reach};
 
 /// Most policies one set may hold; each costs some 13 KiB of memory.
 pub(crate) const MAX_POLICIES: usize = 100_000;
@@ -130,12 +131,13 @@ impl Rules {
         let mut seen = BTreeMap::new();
         let mut whole = PolicySet::new();
         let mut all = Vec::new();
-        let validator = Validator::new(schema.clone());
+        let (validator, reach) = (Validator::new(schema.clone()), Reach::new(schema.as_ref()));
         for (file, source) in sources {
             let Some(policies) = parse(file, source, findings) else { continue };
             let mut set = PolicySet::new();
             for policy in policies {
-                let id = policy.id().to_string();
+                // Not its display, which escapes: an id is checked, and named in records, as it was written.
+                let id = AsRef::<str>::as_ref(policy.id()).to_owned();
                 if !check_id(&id, file, source, &mut seen, findings) {
                     continue;
                 }
@@ -147,6 +149,13 @@ impl Rules {
             for error in validator.validate(&set, ValidationMode::Strict).validation_errors() {
                 findings.push(from_diagnostic(FindingKind::Validation, file, source, error));
             }
+            let mut policies: Vec<&Policy> = set.policies().collect();
+            policies.sort_by_key(|policy| policy.id());
+            policies.into_iter().filter_map(|policy| Some((policy, reach.blind(policy)?))).for_each(
+                |(policy, blind)| {
+                    findings.push(looks_away(policy, &blind, file, source));
+                },
+            );
         }
         if all.len() > MAX_POLICIES {
             let message = format!("the set holds {} policies: use at most {MAX_POLICIES}", all.len());
@@ -188,6 +197,23 @@ fn beyond_action(policy: &CorePolicy) -> Expr {
     let narrowing = scopes.into_iter().filter(|scope| *scope != Expr::val(true));
     let parts = narrowing.chain(template.non_scope_constraints().cloned());
     parts.reduce(Expr::and).unwrap_or_else(|| Expr::val(true))
+}
+
+/// What a policy that looks into what it cannot see is told.
+fn looks_away(policy: &Policy, blind: &Blind, file: &str, source: &str) -> Finding {
+    let hint = "only the request's own `principal`, `resource` and `context.encryption` can be looked into: a rule on a ring \
+                or key goes by its name, `resource in Wardkeep::Ring::\"..\"`, or by the tags of `resource`";
+    Finding {
+        kind: FindingKind::Validation,
+        file: file.to_owned(),
+        place: blind.span.map(|(start, len)| Place::of(source, start, len)),
+        message: format!(
+            "policy `{}` looks into {}, which no decision sees: it would never hold",
+            policy.id(),
+            blind.kind
+        ),
+        hint: Some(hint.to_owned()),
+    }
 }
 
 /// The policies of one file under their ids: `@id("..")`, else `<file>.policy<n>`.
@@ -237,7 +263,7 @@ fn check_id(id: &str, file: &str, source: &str, seen: &mut BTreeMap<String, Stri
     findings.push(Finding {
         kind: FindingKind::PolicyId,
         file: file.to_owned(),
-        place: source.rfind(&format!("\"{id}\"")).map(|at| crate::error::Place::of(source, at, id.len() + 2)),
+        place: source.rfind(&format!("\"{id}\"")).map(|at| Place::of(source, at, id.len() + 2)),
         message,
         hint: Some("audit records name policies by their id: give each its own `@id(\"..\")`".to_owned()),
     });

@@ -23,6 +23,9 @@ use crate::plan::{ActionPlan, ContextShape};
 use crate::value::{BUILTIN, context, entity, string};
 use crate::{BindingProblem, QuestionError, Refusal, Resource};
 
+/// Most entities that one decision reaches through attributes. Only policies without a bound on their steps get so far.
+pub(crate) const MAX_REACHED: usize = 10_000;
+
 /// A record as one decision sees it.
 pub(crate) struct Record {
     /// The record's entity.
@@ -58,13 +61,14 @@ impl Case<'_> {
     }
 
     /// The entities that a decision can look at, and no others: what the request names, and what the policies reach
-    /// from there in as many steps as the validator found them to take.
+    /// from there in as many steps as the validator found them to take. `None` where that is more than [`MAX_REACHED`]: a
+    /// slice that is cut off would let `has` be false for what is only not there.
     pub(crate) fn slice(
         &self,
         plan: &ActionPlan,
         refs: &[&[EntityUid]],
         mut roots: Vec<Arc<Entity>>,
-    ) -> Vec<Arc<Entity>> {
+    ) -> Option<Vec<Arc<Entity>>> {
         let data = &self.snapshot.data;
         roots.extend(plan.entity.clone());
         let steps = match data.level {
@@ -72,7 +76,7 @@ impl Case<'_> {
             None => u32::MAX,
         };
         if steps == 0 {
-            return roots;
+            return Some(roots);
         }
         let literals: &[EntityUid] = if data.level.is_none() { &data.literals } else { &[] };
         let mut open: Vec<&EntityUid> = refs.iter().flat_map(|some| some.iter()).chain(literals).collect();
@@ -81,6 +85,9 @@ impl Case<'_> {
             let mut next = Vec::new();
             for uid in open {
                 let Some(found) = self.snapshot.entities.get(uid).filter(|_| seen.insert(uid)) else { continue };
+                if seen.len() > MAX_REACHED {
+                    return None;
+                }
                 roots.push(found.entity.clone());
                 next.extend(found.refs.iter());
             }
@@ -89,7 +96,7 @@ impl Case<'_> {
             }
             open = next;
         }
-        roots
+        Some(roots)
     }
 
     /// The resource of a data verb as an entity.
@@ -139,7 +146,7 @@ pub(crate) fn verdict(
     principal: &Thing,
     resource: &Thing,
     context: Context,
-    slice: Vec<Arc<Entity>>,
+    slice: Option<Vec<Arc<Entity>>>,
 ) -> Verdict {
     let mut tally = Tally::default();
     let extensions = Extensions::all_available();
@@ -148,8 +155,11 @@ pub(crate) fn verdict(
     // Ancestors are complete in every entity of ours, so Cedar need not compute them (nor could it: the slice holds
     // no groups). One entity twice, as where somebody acts on itself, is one entity.
     let closed = TCComputation::AssumeAlreadyComputed;
-    let Ok(entities) = Entities::new().add_entities(slice, None::<&NoEntitiesSchema>, closed, extensions) else {
-        // Two different entities under one name cannot come out of one store. If they did: nobody is allowed anything.
+    let known_to_cedar =
+        |slice| Entities::new().add_entities(slice, None::<&NoEntitiesSchema>, closed, extensions).ok();
+    let Some(entities) = slice.and_then(known_to_cedar) else {
+        // Too much to look at; or two different entities under one name, which cannot come out of one store. Nobody is
+        // allowed anything.
         return Verdict { allow: false, forbidden: true, reasons: Vec::new(), errors: Vec::new() };
     };
     let evaluator = Evaluator::new(request, &entities, extensions);

@@ -10,7 +10,7 @@
 //! Roles lie beside both layers. They reach an entity's parents only when it is parsed for the evaluator, directly and
 //! never through another entity, so that there is no list of parents anybody writes in which a role could stand.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use wardkeep_model::{ActionName, EntityUid, PolicySet};
@@ -27,6 +27,9 @@ use crate::rules::Rules;
 use crate::schema::control_schema;
 use crate::value::Types;
 use crate::{BundleSource, IdentityMap, Manifest, PolicyErrors, Role, RoleError, Source};
+
+/// What findings about the stored layer name as their file.
+const STORED: &str = "stored entities";
 
 /// The control set a server starts with and `wardkeep recover` puts back.
 const BUILTIN_CONTROL_SET: &str = include_str!("../../policies/control.cedar");
@@ -46,6 +49,26 @@ pub struct Snapshot {
     pub(crate) entities: EntityStore,
     /// Who holds which role; beside the entities, so that nothing that writes those can reach it.
     pub(crate) roles: RoleBook,
+}
+
+/// What is stored beside the policies, to make a snapshot from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stored {
+    /// The entities written through the API, in any order.
+    pub entities: Vec<EntityRecord>,
+    /// Who holds which roles.
+    pub roles: Vec<(EntityUid, Vec<Role>)>,
+    /// What becomes of entities that do not fit the bundle.
+    pub misfits: Misfits,
+}
+
+/// What becomes of stored entities that do not fit the bundle.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Misfits {
+    /// There is no snapshot: a group that is missing could make a `forbid` say nothing.
+    Refuse,
+    /// The snapshot goes without them. Only for a bundle under which nothing is released, as the starter is.
+    SetAside,
 }
 
 /// The control set, checked and ready to decide.
@@ -96,6 +119,40 @@ impl Snapshot {
         Self { version, identity, control, data, entities: EntityStore::default(), roles }.rebuilt()
     }
 
+    /// Loads both policy sets and all that is stored beside them, as one: what comes of it does not depend on the order of
+    /// rows. Entities that were set aside come back with the reason.
+    ///
+    /// # Errors
+    /// Everything that is wrong with either set, and whatever is stored and does not fit.
+    pub fn restored(
+        identity: IdentityMap,
+        control: &str,
+        bundle: &BundleSource,
+        stored: Stored,
+        version: u64,
+    ) -> Result<(Self, Vec<(EntityUid, EntityError)>), PolicyErrors> {
+        let control = Arc::new(ControlSet::load(&identity, control)?);
+        let data = Arc::new(DataSet::load(&identity, bundle)?);
+        let Stored { entities, roles: held, misfits } = stored;
+        let (mut roles, mut findings) = (RoleBook::default(), Findings::default());
+        for (holder, held) in held {
+            if identity.is_identity_type(holder.kind()) {
+                roles = held.into_iter().fold(roles, |book, role| book.with(&holder, role, true));
+            } else if misfits == Misfits::Refuse && !held.is_empty() {
+                findings.add(
+                    FindingKind::Entity,
+                    STORED,
+                    RoleError::NotAnIdentity { identity: holder }.to_string(),
+                    "",
+                );
+            }
+        }
+        findings.finish()?;
+        let entity_store = EntityStore::default();
+        Self { version, identity: Arc::new(identity), control, data, entities: entity_store, roles }
+            .filled(entities, misfits)
+    }
+
     /// The control set a server starts with and `wardkeep recover` puts back, as Cedar text.
     #[must_use]
     pub fn builtin_control_set() -> &'static str {
@@ -109,13 +166,7 @@ impl Snapshot {
     /// Everything that is wrong with the bundle, and every stored entity that does not fit it.
     pub fn with_bundle(&self, bundle: &BundleSource, version: u64) -> Result<Self, PolicyErrors> {
         let data = DataSet::load(&self.identity, bundle)?;
-        let mut findings = Findings::default();
-        for change in self.data.bound_type_changes(&data) {
-            let message = format!("the bound type `{}` is in use: {}", change.kind, change.difference);
-            let hint = "only optional attributes may be added; for anything else declare a new type";
-            findings.add(FindingKind::BoundType, MANIFEST_FILE, message, hint);
-        }
-        findings.finish()?;
+        refuse_changes(self.data.bound_type_changes(&data))?;
         Self { version, data: Arc::new(data), ..self.clone() }.rebuilt()
     }
 
@@ -136,6 +187,13 @@ impl Snapshot {
     pub fn with_entities(&self, changes: &[EntityChange], version: u64) -> Result<Self, EntityErrors> {
         let mut next = Self { version, ..self.clone() };
         let mut errors = Vec::new();
+        // What is to be replaced goes first, or the order of the changes would tell whether they make a cycle. One that is
+        // deleted as well is left to stand: the deletion looks for it.
+        let deleted: Vec<&EntityUid> =
+            changes.iter().filter(|change| !change.is_put()).map(EntityChange::uid).collect();
+        for change in changes.iter().filter(|change| change.is_put() && !deleted.contains(&change.uid())) {
+            next.entities.remove(change.uid());
+        }
         for change in changes {
             let (uid, outcome) = match change {
                 EntityChange::Put(record) => (&record.uid, next.put(record.clone(), Origin::Stored)),
@@ -146,13 +204,7 @@ impl Snapshot {
             }
         }
         EntityErrors::check(errors)?;
-        let changed: Vec<EntityUid> = changes
-            .iter()
-            .map(|change| match change {
-                EntityChange::Put(record) => record.uid.clone(),
-                EntityChange::Delete(uid) => uid.clone(),
-            })
-            .collect();
+        let changed: Vec<EntityUid> = changes.iter().map(|change| change.uid().clone()).collect();
         next.refresh(&changed)?;
         Ok(next)
     }
@@ -255,44 +307,80 @@ impl Snapshot {
         self.data.bound_type_changes(&new.data)
     }
 
+    /// The types that the bundle in force declares as bound.
+    pub fn bound_types(&self) -> impl Iterator<Item = &str> {
+        self.data.records.iter().filter(|(_, plan)| plan.source == Source::Bound).map(|(kind, _)| kind.as_str())
+    }
+
+    /// Whether this snapshot's bundle keeps one bound type of another snapshot's as it was, but for optional attributes:
+    /// records that were protected under the type are still there, whatever was in force in between.
+    ///
+    /// # Errors
+    /// Every difference.
+    pub fn keeps_bound_type(&self, former: &Self, kind: &str) -> Result<(), PolicyErrors> {
+        let changes = former.data.bound_type_changes(&self.data);
+        refuse_changes(changes.into_iter().filter(|change| change.kind == kind).collect())
+    }
+
     /// Entities, parsed anew for the bundle in force.
     fn rebuilt(mut self) -> Result<Self, PolicyErrors> {
         let former = std::mem::take(&mut self.entities);
         let stored = former.iter().filter(|parsed| parsed.origin == Origin::Stored);
-        let stored: Vec<EntityRecord> = stored.map(|parsed| parsed.record.clone()).collect();
-        let bundle: Vec<EntityRecord> = self.data.entities.values().cloned().collect();
-        let mut changed = Vec::new();
-        let mut findings = Findings::default();
-        // A stored entity comes second and shadows the bundle's of the same name.
-        let bundle = bundle.into_iter().map(|record| (record, Origin::Bundle));
-        for (record, origin) in bundle.chain(stored.into_iter().map(|record| (record, Origin::Stored))) {
+        let stored = stored.map(|parsed| parsed.record.clone()).collect();
+        self.filled(stored, Misfits::Refuse).map(|(whole, _)| whole)
+    }
+
+    /// Fills in both layers of entities. One of the bundle that a stored one shadows is left out from the beginning: what
+    /// it says must not count, not even against those it would stand beside.
+    fn filled(
+        mut self,
+        mut stored: Vec<EntityRecord>,
+        misfits: Misfits,
+    ) -> Result<(Self, Vec<(EntityUid, EntityError)>), PolicyErrors> {
+        stored.sort_unstable_by(|one, other| one.uid.cmp(&other.uid));
+        let data = self.data.clone();
+        let shadowed: HashSet<EntityUid> = stored.iter().map(|record| record.uid.clone()).collect();
+        let shown = data.entities.values().filter(|record| !shadowed.contains(&record.uid)).cloned();
+        let layers = shown.map(|record| (record, Origin::Bundle));
+        let layers = layers.chain(stored.into_iter().map(|record| (record, Origin::Stored)));
+        let (mut changed, mut aside, mut findings) = (Vec::new(), Vec::new(), Findings::default());
+        for (record, origin) in layers {
             let uid = record.uid.clone();
-            if let Err(error) = self.put(record, origin) {
-                let (file, hint) = match origin {
-                    Origin::Bundle => (ENTITIES_FILE, ""),
-                    Origin::Stored => ("stored entities", "change or delete the entity before activating this bundle"),
-                };
-                findings.add(FindingKind::Entity, file, format!("entity `{uid}`: {error}"), hint);
+            match (self.put(record, origin), origin, misfits) {
+                (Ok(()), _, _) => changed.push(uid),
+                (Err(error), Origin::Stored, Misfits::SetAside) => aside.push((uid, error)),
+                (Err(error), _, _) => refuse_entity(&uid, &error, origin, &mut findings),
             }
-            changed.push(uid);
         }
-        if let Err(errors) = self.refresh(&changed) {
-            findings.add(FindingKind::Entity, ENTITIES_FILE, errors.to_string(), "");
+        // Ancestors are complete only now, and one among them may be of a type that must not stand there.
+        while let Err((uid, error)) = self.refreshed(&changed) {
+            let origin = self.entities.get(&uid).map_or(Origin::Bundle, |parsed| parsed.origin);
+            if (origin, misfits) == (Origin::Stored, Misfits::SetAside) {
+                self.entities.remove(&uid);
+                aside.push((uid, error));
+            } else {
+                refuse_entity(&uid, &error, origin, &mut findings);
+                break;
+            }
         }
-        for (holder, _) in self.roles.holders().filter(|(holder, _)| self.entities.get(holder).is_none()) {
+        let homeless = self.roles.holders().filter(|(holder, _)| self.entities.get(holder).is_none());
+        for (holder, _) in homeless.filter(|_| misfits == Misfits::Refuse) {
             let message = format!("`{holder}` holds a control role and would have no entity");
             findings.add(FindingKind::Entity, ENTITIES_FILE, message, "keep the entity, or revoke its roles first");
         }
-        findings.finish().map(|()| self)
+        findings.finish().map(|()| (self, aside))
     }
 
     /// Brings everything below the changed entities up to date.
     fn refresh(&mut self, changed: &[EntityUid]) -> Result<(), EntityErrors> {
+        self.refreshed(changed).map_err(EntityErrors::from)
+    }
+
+    fn refreshed(&mut self, changed: &[EntityUid]) -> Result<(), (EntityUid, EntityError)> {
         let (data, roles) = (self.data.clone(), self.roles.clone());
         let parser = Parser { schema: &data.schema, types: &data.types };
-        self.entities
-            .refresh(parser, changed, &|uid| roles.bits_of(uid))
-            .map_err(|(uid, error)| EntityErrors::from((uid, error.into())))
+        let done = self.entities.refresh(parser, changed, &|uid| roles.bits_of(uid));
+        done.map_err(|(uid, error)| (uid, error.into()))
     }
 
     /// Puts one entity, after the checks that no schema makes.
@@ -332,4 +420,24 @@ impl Snapshot {
             None => Ok(()),
         }
     }
+}
+
+/// The finding for an entity that does not fit.
+fn refuse_entity(uid: &EntityUid, error: &EntityError, origin: Origin, findings: &mut Findings) {
+    let (file, hint) = match origin {
+        Origin::Bundle => (ENTITIES_FILE, ""),
+        Origin::Stored => (STORED, "change or delete the entity before activating this bundle"),
+    };
+    findings.add(FindingKind::Entity, file, format!("entity `{uid}`: {error}"), hint);
+}
+
+/// Refuses what changes a bound type beyond adding optional attributes.
+fn refuse_changes(changes: Vec<BoundTypeChange>) -> Result<(), PolicyErrors> {
+    let mut findings = Findings::default();
+    for change in changes {
+        let message = format!("the bound type `{}` is in use: {}", change.kind, change.difference);
+        let hint = "only optional attributes may be added; for anything else declare a new type";
+        findings.add(FindingKind::BoundType, MANIFEST_FILE, message, hint);
+    }
+    findings.finish()
 }

@@ -7,7 +7,7 @@ use tokio::sync::watch;
 use wardkeep_kms::Kms;
 use wardkeep_model::{Clock, Entropy, EntropyError, RequestId};
 use wardkeep_policy::Engine;
-use wardkeep_store::{Mode, Store};
+use wardkeep_store::{Examination, Mode, Store};
 
 use crate::admin::Admin;
 use crate::ca::Authority;
@@ -136,11 +136,14 @@ impl App {
         // A full disk still lets describes, unwraps and verifies answer: that is no reason to send them elsewhere.
         let serves = matches!(health.mode, Mode::Normal | Mode::Reserve);
         let head = health.head_stale.then_some("the audit head cannot be written: changes are refused");
+        let damaged = health.examination == Examination::Damaged;
+        let damage = damaged.then_some("the check of everything on disk found damage: see the log, restore a backup");
         let started = self.ready.get();
         vec![
             ("started", started, (!started).then_some("starting or stopping")),
             ("store", serves, store),
             ("audit-head", !health.head_stale, head),
+            ("integrity", !damaged, damage),
         ]
     }
 }

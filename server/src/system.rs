@@ -1,10 +1,14 @@
 //! The one place where the server reads the system's clock and its random generator, and what it asks of its process.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::sync::OnceLock;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use wardkeep_model::{Clock, Entropy, EntropyError, Timestamp};
 
-/// The system's wall clock.
+/// What spans are counted from: the first time that somebody asked.
+static STARTED: OnceLock<Instant> = OnceLock::new();
+
+/// The system's clocks: the wall's, and the one that nobody sets.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemClock;
 
@@ -17,6 +21,12 @@ impl Clock for SystemClock {
         #[expect(clippy::disallowed_methods, reason = "the clock that everybody else takes as a parameter")]
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Timestamp::from_millis(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+    }
+
+    fn elapsed_millis(&self) -> u64 {
+        #[expect(clippy::disallowed_methods, reason = "the clock that everybody else takes as a parameter")]
+        let since = STARTED.get_or_init(Instant::now).elapsed();
+        u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
     }
 }
 
@@ -47,6 +57,10 @@ mod tests {
     #[test]
     fn time_passes_2025_and_chance_differs() {
         assert!(SystemClock.now().seconds() > 1_735_689_600);
+        let before = SystemClock.elapsed_millis();
+        std::thread::sleep(std::time::Duration::from_millis(5));
+        let after = SystemClock.elapsed_millis();
+        assert!(after > before && after < SystemClock.now().millis(), "counted from the start, not from 1970");
         let (mut first, mut second) = ([0_u8; 32], [0_u8; 32]);
         SystemEntropy.fill(&mut first).unwrap();
         SystemEntropy.fill(&mut second).unwrap();

@@ -27,6 +27,12 @@ pub enum CommitError {
     /// More works wait for the disk than may: it is slow, or hangs.
     #[error("too many works wait for the disk: try again shortly, and see to the disk if it stays so")]
     Busy,
+    /// The file of destroyed keys outside the database is as long as it may be.
+    #[error(
+        "the tombstones of destroyed keys fill their file of 64 MiB, so no further key can be destroyed: leave it \
+         deactivated, and found another store for new keys"
+    )]
+    TombstonesFull,
     /// The store is closed or closing.
     #[error("the store is closed")]
     Closed,
@@ -236,6 +242,14 @@ pub enum OpenError {
     /// The newest audit batch is damaged.
     #[error("the newest audit batch is missing or changed: restore a backup")]
     NewestBatch,
+    /// The engine keeps no write-ahead log for the file.
+    #[error(
+        "the state database stays in journal mode `{mode}`: put the data folder on a local disk that can hold a write-ahead log"
+    )]
+    NotWal {
+        /// The mode that it stays in.
+        mode: String,
+    },
     /// The head file does not let it start.
     #[error("{0}; if that is intended start once with `--accept-rollback`, where that applies")]
     Head(#[from] HeadError),
@@ -270,3 +284,6 @@ pub enum OpenError {
     #[error("the store's signing key could not be made")]
     SigningKey,
 }
+
+#[cfg(test)]
+mod tests;

@@ -153,6 +153,20 @@ pub struct Health {
     pub records: u64,
     /// Works that wait for the writer.
     pub waiting: u64,
+    /// What the check of everything on disk found; a server that serves must not be told from one that is damaged only
+    /// by its log.
+    pub examination: Examination,
+}
+
+/// What [`Store::examine`] found the last time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Examination {
+    /// It did not come to an end yet.
+    Pending,
+    /// Nothing is wrong.
+    Sound,
+    /// Something is damaged: the log says what, and a backup should be restored.
+    Damaged,
 }
 
 /// Durable state and the audit log. `Arc<dyn Store>` is what the other rooms hold.
@@ -194,7 +208,8 @@ pub trait Store: Send + Sync {
     /// The Ed25519 key that heads are signed with, as its 32 raw bytes (RFC 8032).
     fn audit_public_key(&self) -> [u8; 32];
 
-    /// The slow check of everything on disk, for a background thread after the start.
+    /// The slow check of everything on disk, rows and audit chain, for a background thread after the start. What it
+    /// found stays in [`Health::examination`].
     fn examine(&self) -> Result<(), ReadError> {
         Ok(())
     }

@@ -11,8 +11,8 @@ use crate::audit::chain::Chain;
 use crate::audit::head::HeadSigner;
 use crate::commit::{Lines, within_bounds};
 use crate::{
-    AuditRecord, Change, Commit, CommitError, Head, Health, Mode, ReadError, Receipt, Row, SignedHead, Status, Store,
-    StoreId, Table, Verdict, VerifyError, Work,
+    AuditRecord, Change, Commit, CommitError, Examination, Head, Health, Mode, ReadError, Receipt, Row, SignedHead,
+    Status, Store, StoreId, Table, Verdict, VerifyError, Work,
 };
 
 /// A store in memory.
@@ -227,6 +227,7 @@ impl Store for MemoryStore {
             commits: head.commit,
             records: head.length,
             waiting: 0,
+            examination: Examination::Sound,
         }
     }
 

@@ -7,25 +7,44 @@ use wardkeep_model::{
     AuditEvent, CertificateSerial, Clock, Decision, EntityUid, Entropy, EntropyError, EventDetail, RequestId, Timestamp,
 };
 
-/// A clock that stands still until it is told.
-pub(crate) struct HandClock(AtomicU64);
+/// A clock that stands still until it is told: the wall's hand, and the one that nobody sets.
+pub(crate) struct HandClock {
+    wall: AtomicU64,
+    elapsed: AtomicU64,
+}
 
 /// Chance that repeats from a seed: good for tests and nothing else.
 pub(crate) struct SeededEntropy(Mutex<u64>);
 
 impl HandClock {
     pub(crate) fn new() -> Arc<Self> {
-        Arc::new(Self(AtomicU64::new(1_795_262_400_000)))
+        Arc::new(Self { wall: AtomicU64::new(1_795_262_400_000), elapsed: AtomicU64::new(1_000) })
     }
 
+    /// Time goes by.
     pub(crate) fn advance(&self, millis: u64) {
-        self.0.fetch_add(millis, Ordering::SeqCst);
+        self.wall.fetch_add(millis, Ordering::SeqCst);
+        self.elapsed.fetch_add(millis, Ordering::SeqCst);
+    }
+
+    /// Somebody sets the wall clock back; no time goes by.
+    pub(crate) fn set_back(&self, millis: u64) {
+        self.wall.fetch_sub(millis, Ordering::SeqCst);
+    }
+
+    /// The machine sleeps: the wall clock goes on, the other one stands still.
+    pub(crate) fn sleep(&self, millis: u64) {
+        self.wall.fetch_add(millis, Ordering::SeqCst);
     }
 }
 
 impl Clock for HandClock {
     fn now(&self) -> Timestamp {
-        Timestamp::from_millis(self.0.load(Ordering::SeqCst))
+        Timestamp::from_millis(self.wall.load(Ordering::SeqCst))
+    }
+
+    fn elapsed_millis(&self) -> u64 {
+        self.elapsed.load(Ordering::SeqCst)
     }
 }
 

@@ -158,6 +158,7 @@ fn codes_are_kebab_case_and_messages_say_no_secret() {
         KmsError::PermitMismatch,
         KmsError::Busy,
         KmsError::StoreFull,
+        KmsError::TombstonesFull,
         KmsError::TooLarge { len: 1, max: 2 },
         KmsError::Recipient(crate::RecipientError::ModulusSize { bits: 2048 }),
     ];

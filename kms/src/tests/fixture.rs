@@ -72,7 +72,11 @@ impl HandClock {
     }
 
     pub(crate) fn advance_days(&self, days: u64) {
-        self.0.fetch_add(days * 86_400_000, Ordering::SeqCst);
+        self.advance_millis(days * 86_400_000);
+    }
+
+    pub(crate) fn advance_millis(&self, millis: u64) {
+        self.0.fetch_add(millis, Ordering::SeqCst);
     }
 }
 

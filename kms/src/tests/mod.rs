@@ -3,10 +3,19 @@
 pub(crate) mod fixture;
 
 mod attack;
+mod bounds;
 mod changes;
+mod contests;
+mod counters;
+mod dates;
 mod faults;
 mod golden;
+mod mutations;
 mod races;
+mod recipients;
+mod rows;
 mod states;
+mod steps;
 mod use_keys;
 mod vectors;
+mod words;

@@ -7,11 +7,22 @@
     reason = "a test may end on a failed expectation, its helpers too"
 )]
 
+mod attack;
 mod bundles;
 mod clinic;
 mod corpus;
 mod decisions;
 mod errors;
+mod generated;
+mod graph;
 mod harness;
+mod lives;
+mod manifests;
+mod migrations;
+mod offline;
+mod reach;
 mod records;
+mod restore;
 mod roles;
+mod values;
+mod words;

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use wardkeep_model::action::{ActivateBundle, DescribeBundle};
 use wardkeep_model::{EntityUid, EventDetail, Permit, Timestamp};
 use wardkeep_policy::{BundleSource, Snapshot};
+use wardkeep_store::Change;
 
 use super::row::{self, BundleRow, Bundles};
-use super::{Admin, AdminError, Staged, blocking};
+use super::{Admin, AdminError, Staged, blocking, bound, load};
 
 /// A bundle that is to be loaded.
 #[derive(Debug, Clone)]
@@ -27,6 +28,19 @@ pub struct Loaded {
     pub version: Option<u64>,
     /// Whether it is in force.
     pub active: bool,
+}
+
+/// A bundle in a list, without its parts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BundleEntry {
+    /// Counted from 1.
+    pub version: u64,
+    /// Whether it is in force.
+    pub active: bool,
+    /// When it was loaded.
+    pub loaded: Timestamp,
+    /// By whom.
+    pub by: String,
 }
 
 /// A bundle as it was loaded.
@@ -74,8 +88,12 @@ impl Admin {
         let event = permit.into_event();
         let NewBundle { source, activate, dry_run } = new;
         if dry_run {
-            let (event, now) = (event.with(EventDetail::Reason, "dry run"), self.engine.snapshot());
-            let checked = blocking(move || Ok(now.with_bundle(&source, now.version())?)).await;
+            let (event, admin) = (event.with(EventDetail::Reason, "dry run"), Arc::clone(self));
+            let checked = blocking(move || {
+                let now = admin.engine.snapshot();
+                admin.with_bundle(&now, &source, now.version())
+            });
+            let checked = checked.await;
             let checked = if activate { Err(AdminError::DryRunActivates) } else { checked };
             return self.record(event, checked.map(|_| Loaded { version: None, active: false })).await;
         }
@@ -85,7 +103,8 @@ impl Admin {
     /// Puts a bundle in force that was loaded before.
     ///
     /// # Errors
-    /// [`AdminError::BundleNotFound`]; [`AdminError::Policies`] where it no longer fits the stored entities.
+    /// [`AdminError::BundleNotFound`]; [`AdminError::Policies`] where it no longer fits the stored entities, or a bound type
+    /// as it was when it was last in force.
     pub async fn activate_bundle(
         self: &Arc<Self>,
         permit: Permit<ActivateBundle>,
@@ -93,9 +112,10 @@ impl Admin {
     ) -> Result<Loaded, AdminError> {
         self.change(permit.into_event(), move |admin, now, version| {
             let found = row::bundle(&*admin.store, wanted)?;
-            let snapshot = now.with_bundle(&found.source(), version)?;
+            let snapshot = admin.with_bundle(now, &found.source(), version)?;
             let (bundles, expected) = row::bundles(&*admin.store)?;
-            let changes = vec![row::put_bundles(expected, Bundles { active: wanted, ..bundles })?];
+            let mut changes = vec![row::put_bundles(expected, Bundles { active: wanted, ..bundles })?];
+            changes.extend(admin.on_leaving(now, bundles.active)?);
             let detail = vec![(EventDetail::About, format!("bundle {wanted}"))];
             let answer = Loaded { version: Some(wanted), active: true };
             Ok(Staged { snapshot, changes, detail, each: Vec::new(), answer })
@@ -115,12 +135,16 @@ impl Admin {
     ///
     /// # Errors
     /// What the store says.
-    pub async fn bundles(&self, permit: Permit<DescribeBundle>) -> Result<Vec<BundleInfo>, AdminError> {
+    pub async fn bundles(&self, permit: Permit<DescribeBundle>) -> Result<Vec<BundleEntry>, AdminError> {
         let store = self.store.clone();
         let walk = move || {
             let (bundles, _) = row::bundles(&*store)?;
-            let rows = row::all_bundles(&*store)?;
-            Ok(rows.iter().rev().map(|(version, row)| BundleInfo::new(*version, row, bundles)).collect::<Vec<_>>())
+            let entry = |version| {
+                let label = row::bundle_label(&*store, version)?;
+                let active = bundles.active == version;
+                Ok(BundleEntry { version, active, loaded: label.loaded(), by: label.by })
+            };
+            (1..=bundles.newest).rev().map(entry).collect::<Result<Vec<_>, AdminError>>()
         };
         let found = blocking(walk).await;
         let count = found.as_ref().map_or(0, Vec::len).to_string();
@@ -145,6 +169,27 @@ impl Admin {
         Ok(BundleInfo::new(version, &row::bundle(&*self.store, version)?, bundles))
     }
 
+    /// The snapshot with another bundle in force, checked against all that is stored and all that ever was bound.
+    fn with_bundle(&self, now: &Snapshot, source: &BundleSource, version: u64) -> Result<Snapshot, AdminError> {
+        let next = if row::set_aside(&*self.store)? > 0 {
+            load::snapshot_with_all(&*self.store, now, source, version)?
+        } else {
+            now.with_bundle(source, version)?
+        };
+        bound::check(&*self.store, now, &next)?;
+        Ok(next)
+    }
+
+    /// What is to be kept in mind of the bundle that goes out of force, and that nothing is set aside any more.
+    fn on_leaving(&self, now: &Snapshot, leaving: u64) -> Result<Vec<Change>, AdminError> {
+        let mut changes = Vec::new();
+        changes.extend(bound::remember(&*self.store, leaving, now.bound_types().map(str::to_owned).collect())?);
+        if row::set_aside(&*self.store)? > 0 {
+            changes.push(row::put_set_aside(&*self.store, 0)?);
+        }
+        Ok(changes)
+    }
+
     fn stage_load(
         &self,
         now: &Snapshot,
@@ -153,12 +198,16 @@ impl Admin {
         activate: bool,
         by: &EntityUid,
     ) -> Result<Staged<Loaded>, AdminError> {
-        let checked = now.with_bundle(source, version)?;
+        let checked = self.with_bundle(now, source, version)?;
         let (bundles, expected) = row::bundles(&*self.store)?;
         let newest = bundles.newest.saturating_add(1);
         let active = if activate { newest } else { bundles.active };
         let row = BundleRow::new(source, self.clock.now(), by);
-        let changes = vec![row::put_bundle(newest, &row)?, row::put_bundles(expected, Bundles { active, newest })?];
+        let mut changes: Vec<Change> = row::put_bundle(newest, &row)?.into();
+        changes.push(row::put_bundles(expected, Bundles { active, newest })?);
+        if activate {
+            changes.extend(self.on_leaving(now, bundles.active)?);
+        }
         let detail = vec![(EventDetail::About, format!("bundle {newest}"))];
         // A bundle that is only kept changes nothing that decides, so neither does the version that audit records name.
         let snapshot = if activate { checked } else { now.clone() };

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use wardkeep_model::action::{ChangeEntity, DescribeEntity};
 use wardkeep_model::{AuditEvent, EntityUid, EventDetail, Permit};
-use wardkeep_policy::{EntityChange, EntityRecord, Snapshot};
+use wardkeep_policy::{EntityChange, EntityError, EntityErrors, EntityRecord, Snapshot};
 use wardkeep_store::Change;
 
 use super::{Admin, AdminError, Staged, blocking, entities_of, row};
@@ -99,12 +99,19 @@ impl Admin {
     async fn delete(self: &Arc<Self>, event: AuditEvent, uid: EntityUid) -> Result<Changed, AdminError> {
         self.still_stands(&event)?;
         let now = self.engine.snapshot();
-        if now.entity(&uid).is_none() {
-            return Err(AdminError::EntityNotFound);
-        }
         let version = now.version().saturating_add(1);
-        let deleted = uid.clone();
-        let snapshot = blocking(move || Ok(now.with_entities(&[EntityChange::Delete(deleted)], version)?)).await?;
+        let mut deletion = vec![EntityChange::Delete(uid.clone())];
+        if now.entity(&uid).is_none() {
+            // One that a recovery set aside is in the store alone, and can go like any other.
+            if !row::holds_entity(&*self.store, &uid)? {
+                return Err(AdminError::EntityNotFound);
+            }
+            if !now.roles_of(&uid).is_empty() {
+                return Err(EntityErrors::from((uid, EntityError::HoldsRole)).into());
+            }
+            deletion.clear();
+        }
+        let snapshot = blocking(move || Ok(now.with_entities(&deletion, version)?)).await?;
         let mut changes: Vec<Change> = row::delete_entity(&*self.store, &uid)?.into_iter().collect();
         let (answer, each) = (Changed { count: 1, version }, Vec::new());
         // One of the bundle that shows again is no other identity, and what no certificate can name has none.

@@ -143,6 +143,7 @@ pub const fn commit_code(error: &CommitError) -> &'static str {
         CommitError::ReserveSpent => "audit-full",
         CommitError::HeadStale => "head-stale",
         CommitError::Busy => "busy",
+        CommitError::TombstonesFull => "tombstones-full",
         CommitError::Closed | CommitError::Failed => "store-unavailable",
     }
 }

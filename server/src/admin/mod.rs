@@ -8,6 +8,7 @@
 //! |---|---|
 //! | [`control_set`] | read and change the control set |
 //! | [`bundles`] | load, check, activate, list bundles; the schema in force |
+//! | `bound` | bound types, over all bundles that ever were in force |
 //! | [`entities`] | write, delete, read entities |
 //! | [`roles`] | give and take control roles |
 //! | [`certificates`] | tokens and certificates, over the authority |
@@ -17,6 +18,7 @@
 //! | [`row`] | the rows |
 
 pub mod audit;
+mod bound;
 pub mod bundles;
 pub mod certificates;
 pub mod control_set;

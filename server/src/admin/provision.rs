@@ -13,7 +13,7 @@ use wardkeep_policy::{BundleSource, EntityChange, EntityRecord, IdentityMap, Rol
 use wardkeep_store::{Change, Store, Table, Work};
 
 use super::row::{self, BundleRow, Bundles, CONTROL, ControlRow};
-use super::{AdminError, load};
+use super::{AdminError, bound, load};
 use crate::ca::{Authority, AuthoritySettings, IssuedToken, NewToken, Target};
 use crate::revocation::Revoked;
 
@@ -47,7 +47,9 @@ pub struct Founding {
 pub struct Recovery {
     /// The new administrator; it must have no entity yet.
     pub administrator: Identity,
-    /// Put the starter bundle in force too: needed where the bundle's schema demands attributes of every identity.
+    /// Put the starter bundle in force too: needed where the bundle's schema demands attributes of every identity, or where
+    /// the bundle in force no longer loads. Stored entities that do not fit it are set aside and stay in the store; the
+    /// next bundle that is put in force has to fit all of them.
     pub starter_bundle: bool,
     /// The token's life in milliseconds; `None` for the configured one.
     pub token_life_millis: Option<u64>,
@@ -82,7 +84,7 @@ pub async fn init(ground: &Ground, founding: Founding) -> Result<Provisioned, Ad
     let (now, by) = (clock.now(), system("init")?);
     let mut changes = administrator_rows(&**store, &snapshot, &uid)?;
     changes.push(row::put_control(None, &ControlRow::new(control, now, &by))?);
-    changes.push(row::put_bundle(1, &BundleRow::new(&bundle, now, &by))?);
+    changes.extend(row::put_bundle(1, &BundleRow::new(&bundle, now, &by))?);
     changes.push(row::put_bundles(None, Bundles { active: 1, newest: 1 })?);
     changes.push(row::put_version(&**store, 1)?);
     let event = event(ground, "Initialise", (by, &administrator), 1)?;
@@ -102,16 +104,18 @@ pub async fn recover(ground: &Ground, recovery: Recovery) -> Result<Provisioned,
     let version = row::version(&**store)?.saturating_add(1);
     let (now, by) = (clock.now(), system("recover")?);
     let mut changes = Vec::new();
-    let mut snapshot = load::snapshot_with_builtin_control(&**store, kinds.clone(), version)?;
-    if starter_bundle {
-        let bundle = BundleSource::starter();
-        snapshot = snapshot.with_bundle(&bundle, version)?;
-        let (bundles, expected) = row::bundles(&**store)?;
-        let newest = bundles.newest.saturating_add(1);
-        changes.push(row::put_bundle(newest, &BundleRow::new(&bundle, now, &by))?);
-        changes.push(row::put_bundles(expected, Bundles { active: newest, newest })?);
-    }
-    if snapshot.entity(&uid).is_some() {
+    let mut aside = 0;
+    let snapshot = if starter_bundle {
+        let (snapshot, misfits) = load::snapshot_with_starter(&**store, kinds.clone(), version)?;
+        aside = misfits.len();
+        changes.extend(starter_rows(&**store, now, &by)?);
+        changes.push(row::put_set_aside(&**store, aside as u64)?);
+        snapshot
+    } else {
+        load::snapshot_with_builtin_control(&**store, kinds.clone(), version)?
+    };
+    // One that is set aside exists too, and would be written over.
+    if snapshot.entity(&uid).is_some() || row::holds_entity(&**store, &uid)? {
         return Err(AdminError::AdministratorExists { entity: uid });
     }
     let snapshot = with_administrator(&snapshot, &uid, version)?;
@@ -123,10 +127,25 @@ pub async fn recover(ground: &Ground, recovery: Recovery) -> Result<Provisioned,
     let authority = authority(ground)?;
     let mut plan = authority.plan(Target::Identity { identity: administrator.clone(), keep: Vec::new() }).await?;
     changes.extend(plan.take_changes());
-    let event = event(ground, "Recover", (by, &administrator), version)?;
+    let mut event = event(ground, "Recover", (by, &administrator), version)?;
+    if aside > 0 {
+        let reason = "stored entities that do not fit the starter bundle are set aside, not deleted";
+        event = event.with(EventDetail::Count, aside.to_string()).with(EventDetail::Reason, reason);
+    }
     store.commit(Work { changes, events: vec![event.clone()] }).await?;
     drop(plan);
     hand_over(ground, uid, administrator, token_life_millis, event).await
+}
+
+/// The rows that put the starter bundle in force, as one more version.
+fn starter_rows(store: &dyn Store, now: Timestamp, by: &EntityUid) -> Result<Vec<Change>, AdminError> {
+    let (bundles, expected) = row::bundles(store)?;
+    let newest = bundles.newest.saturating_add(1);
+    let mut rows: Vec<Change> = row::put_bundle(newest, &BundleRow::new(&BundleSource::starter(), now, by))?.into();
+    rows.push(row::put_bundles(expected, Bundles { active: newest, newest })?);
+    let leaving = row::bundle(store, bundles.active)?;
+    rows.extend(bound::remember(store, bundles.active, bound::kinds_of(&leaving.manifest))?);
+    Ok(rows)
 }
 
 fn entity_of(identity: &IdentityMap, administrator: &Identity) -> Result<EntityUid, AdminError> {

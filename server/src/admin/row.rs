@@ -1,5 +1,7 @@
 //! The rows of administration, as the store keeps them. Formats carry a version; versions are only ever added.
 
+use std::collections::BTreeMap;
+
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use wardkeep_api::entity::Entity;
@@ -17,6 +19,10 @@ pub(super) const CONTROL: &str = "control";
 const BUNDLES: &str = "bundles";
 /// The version of the snapshot, in [`Table::Setting`].
 const VERSION: &str = "policy-version";
+/// Which bundle last declared each bound type, in [`Table::Setting`].
+const BOUND_TYPES: &str = "bound-types";
+/// How many entities a recovery set aside, in [`Table::Setting`].
+const SET_ASIDE: &str = "entities-set-aside";
 
 const FORMAT: u32 = 1;
 
@@ -49,6 +55,14 @@ pub(super) struct BundleRow {
     pub(super) by: String,
 }
 
+/// What a list says of a bundle. A bundle may have 8 MiB, and a list of them must not read them all.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct BundleLabel {
+    loaded: u64,
+    pub(super) by: String,
+}
+
 /// Which bundles there are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -71,6 +85,12 @@ impl ControlRow {
 
     pub(super) fn changed(&self) -> Timestamp {
         Timestamp::from_millis(self.changed)
+    }
+}
+
+impl BundleLabel {
+    pub(super) fn loaded(&self) -> Timestamp {
+        Timestamp::from_millis(self.loaded)
     }
 }
 
@@ -117,9 +137,10 @@ pub(super) fn put_control(expected: Option<u64>, row: &ControlRow) -> Result<Cha
     put(Table::ControlSet, CONTROL, expected, row)
 }
 
-/// The change that keeps a bundle for ever.
-pub(super) fn put_bundle(version: u64, row: &BundleRow) -> Result<Change, AdminError> {
-    put(Table::Bundle, &version.to_string(), None, row)
+/// The changes that keep a bundle for ever: the whole of it, and a small row for lists.
+pub(super) fn put_bundle(version: u64, row: &BundleRow) -> Result<[Change; 2], AdminError> {
+    let label = BundleLabel { loaded: row.loaded, by: row.by.clone() };
+    Ok([put(Table::Bundle, &version.to_string(), None, row)?, put(Table::Setting, &label_id(version), None, label)?])
 }
 
 /// A bundle that was loaded.
@@ -128,19 +149,38 @@ pub(super) fn bundle(store: &dyn Store, version: u64) -> Result<BundleRow, Admin
     found.map(|(row, _)| row).ok_or(AdminError::BundleNotFound)
 }
 
-/// All bundles, oldest first.
-pub(super) fn all_bundles(store: &dyn Store) -> Result<Vec<(u64, BundleRow)>, AdminError> {
-    let mut found = Vec::new();
-    store.scan(Table::Bundle, &mut |row| {
-        found.push(parse::<BundleRow>(Table::Bundle, &row.value).map(|bundle| (row.id, bundle)));
-    })?;
-    let numbered = |(id, bundle): (String, BundleRow)| {
-        let version = id.parse().map_err(|_| AdminError::Row { what: Table::Bundle.as_str() })?;
-        Ok((version, bundle))
-    };
-    let mut bundles = found.into_iter().map(|row| row.and_then(numbered)).collect::<Result<Vec<_>, AdminError>>()?;
-    bundles.sort_by_key(|(version, _)| *version);
-    Ok(bundles)
+/// When a bundle was loaded and by whom: from a small row of its own, or from the whole one of a version that kept none.
+pub(super) fn bundle_label(store: &dyn Store, version: u64) -> Result<BundleLabel, AdminError> {
+    match read(store, Table::Setting, &label_id(version))? {
+        Some((label, _)) => Ok(label),
+        None => bundle(store, version).map(|row| BundleLabel { loaded: row.loaded, by: row.by }),
+    }
+}
+
+fn label_id(version: u64) -> String {
+    format!("bundle/{version}")
+}
+
+/// The bundle that last declared each bound type while it was in force.
+pub(super) fn bound_types(store: &dyn Store) -> Result<(BTreeMap<String, u64>, Option<u64>), AdminError> {
+    let found = read(store, Table::Setting, BOUND_TYPES)?;
+    Ok(found.map_or_else(|| (BTreeMap::new(), None), |(row, sequence)| (row, Some(sequence))))
+}
+
+/// The change that says so.
+pub(super) fn put_bound_types(expected: Option<u64>, row: &BTreeMap<String, u64>) -> Result<Change, AdminError> {
+    put(Table::Setting, BOUND_TYPES, expected, row)
+}
+
+/// How many stored entities a recovery set aside; 0 for a store where all of them count.
+pub(super) fn set_aside(store: &dyn Store) -> Result<u64, AdminError> {
+    Ok(read(store, Table::Setting, SET_ASIDE)?.map_or(0, |(count, _)| count))
+}
+
+/// The change that says so.
+pub(super) fn put_set_aside(store: &dyn Store, count: u64) -> Result<Change, AdminError> {
+    let expected = store.read(Table::Setting, SET_ASIDE)?.map(|row| row.sequence);
+    put(Table::Setting, SET_ASIDE, expected, count)
 }
 
 /// Which bundles there are, and the sequence of that row.
@@ -177,6 +217,11 @@ pub(super) fn delete_entity(store: &dyn Store, uid: &EntityUid) -> Result<Option
     let id = uid.to_string();
     let found = store.read(Table::Entity, &id)?;
     Ok(found.map(|row| Change::Delete { table: Table::Entity, id, expected: row.sequence }))
+}
+
+/// Whether the store holds an entity, in force or set aside.
+pub(super) fn holds_entity(store: &dyn Store, uid: &EntityUid) -> Result<bool, AdminError> {
+    Ok(store.read(Table::Entity, &uid.to_string())?.is_some())
 }
 
 /// All entities that were written.

@@ -1,8 +1,11 @@
 //! Ways up and ways to be shut out, each refused.
 
+mod bound_types;
 mod lockout;
 mod races;
+mod recovery;
 mod rows;
+mod words;
 
 use std::time::Duration;
 

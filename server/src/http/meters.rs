@@ -7,7 +7,7 @@ use http::{Method, StatusCode};
 use metrics::{
     Counter, Gauge, Histogram, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram,
 };
-use wardkeep_store::{Health, Mode};
+use wardkeep_store::{Examination, Health, Mode};
 
 use crate::telemetry::Metrics;
 
@@ -41,6 +41,7 @@ struct StoreGauges {
     wal: Gauge,
     records: Gauge,
     waiting: Gauge,
+    damaged: Gauge,
 }
 
 impl Meters {
@@ -99,6 +100,7 @@ impl Meters {
         self.store.wal.set(health.wal_bytes as f64);
         self.store.records.set(health.records as f64);
         self.store.waiting.set(health.waiting as f64);
+        self.store.damaged.set(f64::from(u8::from(health.examination == Examination::Damaged)));
     }
 }
 
@@ -126,6 +128,7 @@ impl StoreGauges {
             wal: gauge!("wardkeep_store_wal_bytes"),
             records: gauge!("wardkeep_audit_records"),
             waiting: gauge!("wardkeep_store_waiting_works"),
+            damaged: gauge!("wardkeep_store_damaged"),
         }
     }
 }
@@ -144,4 +147,5 @@ fn describe() {
     describe_gauge!("wardkeep_store_wal_bytes", "Size of the write-ahead log.");
     describe_gauge!("wardkeep_audit_records", "Audit records since the store was made.");
     describe_gauge!("wardkeep_store_waiting_works", "Works that wait for the writer.");
+    describe_gauge!("wardkeep_store_damaged", "1 where the check of everything on disk found damage.");
 }

@@ -226,7 +226,7 @@ fn question(error: &QuestionError) -> StatusCode {
 fn commit(error: &CommitError) -> StatusCode {
     match error {
         CommitError::Conflict { .. } => StatusCode::CONFLICT,
-        CommitError::Full | CommitError::ReserveSpent => StatusCode::INSUFFICIENT_STORAGE,
+        CommitError::Full | CommitError::ReserveSpent | CommitError::TombstonesFull => StatusCode::INSUFFICIENT_STORAGE,
         CommitError::HeadStale | CommitError::Busy | CommitError::Closed | CommitError::Failed => {
             StatusCode::SERVICE_UNAVAILABLE
         }
@@ -271,7 +271,7 @@ fn kms(error: &KmsError) -> StatusCode {
         KmsError::Busy | KmsError::HeadStale | KmsError::StoreUnavailable | KmsError::ShuttingDown => {
             S::SERVICE_UNAVAILABLE
         }
-        KmsError::StoreFull | KmsError::AuditFull => S::INSUFFICIENT_STORAGE,
+        KmsError::StoreFull | KmsError::AuditFull | KmsError::TombstonesFull => S::INSUFFICIENT_STORAGE,
         KmsError::PermitMismatch
         | KmsError::ReleaseMissing
         | KmsError::StoreUnreadable

@@ -4,3 +4,5 @@ pub mod chain;
 pub mod head;
 mod line;
 pub mod record;
+#[cfg(test)]
+mod tests;

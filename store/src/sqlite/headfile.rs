@@ -11,12 +11,15 @@ use std::path::{Path, PathBuf};
 use super::vault::Vault;
 use crate::audit::head::{self, SIGNED_HEAD_LEN};
 use crate::error::HeadError;
-use crate::sealing::Purpose;
+use crate::sealing::{OVERHEAD, Purpose};
 use crate::{Row, SignedHead, StoreId};
 
 const TOMBSTONES: &[u8; 8] = b"WKTOMB\0\x01";
-/// Longest tombstone file that is read.
-const MAX_TOMBSTONES: u64 = 64 << 20;
+/// Longest tombstone file, read or written: some 600 000 destroyed keys. It is written whole at every destruction, so that
+/// its length is also what a destruction costs.
+pub(crate) const MAX_TOMBSTONES: u64 = 64 << 20;
+/// Bytes of the file beside its entries: what stands before the seal, the count, the seal itself, the signature.
+pub(crate) const FILE_OVERHEAD: u64 = 8 + 16 + 8 + 4 + 4 + OVERHEAD as u64 + 64;
 
 /// What the files outside the database say, signatures checked.
 #[derive(Debug)]
@@ -89,7 +92,7 @@ pub(crate) fn seal_tombstones(vault: &Vault, commit: u64, rows: &[Row]) -> Optio
     out.extend_from_slice(&sealed);
     let signature = vault.signer.sign(&out)?;
     out.extend_from_slice(&signature);
-    Some(out)
+    (out.len() as u64 <= MAX_TOMBSTONES).then_some(out)
 }
 
 fn open_tombstones(bytes: &[u8], vault: &Vault, as_of: u64) -> Option<Vec<Row>> {

@@ -32,9 +32,27 @@ struct Inner {
     /// The commit of the head that the file holds.
     written: u64,
     /// Since when the newest head is not in the file.
-    pending: Option<Timestamp>,
+    pending: Option<Since>,
     urgent: bool,
     closing: bool,
+}
+
+/// A moment by both clocks. The wall's can be set back, and the other one stands still while the machine sleeps: a head
+/// is as old as the longer of the two says.
+#[derive(Clone, Copy)]
+struct Since {
+    wall: Timestamp,
+    elapsed: u64,
+}
+
+impl Since {
+    fn now(clock: &dyn Clock) -> Self {
+        Self { wall: clock.now(), elapsed: clock.elapsed_millis() }
+    }
+
+    fn millis(self, clock: &dyn Clock) -> u64 {
+        clock.now().millis_since(self.wall).max(clock.elapsed_millis().saturating_sub(self.elapsed))
+    }
 }
 
 impl Keeper {
@@ -47,7 +65,7 @@ impl Keeper {
         tombstones: Option<Vec<u8>>,
     ) -> Arc<Self> {
         // Without a path nothing is ever pending: a head that nobody wants cannot be late.
-        let pending = (path.is_some() && newest.head.commit != written).then(|| clock.now());
+        let pending = (path.is_some() && newest.head.commit != written).then(|| Since::now(&*clock));
         let urgent = pending.is_some();
         let inner = Inner { newest, tombstones: tombstones.map(Arc::new), written, pending, urgent, closing: false };
         Arc::new(Self { path, clock, inner: Mutex::new(inner), changed: Condvar::new() })
@@ -74,7 +92,7 @@ impl Keeper {
             return;
         }
         if inner.pending.is_none() {
-            inner.pending = Some(self.clock.now());
+            inner.pending = Some(Since::now(&*self.clock));
         }
         if let Some(bytes) = tombstones {
             inner.tombstones = Some(Arc::new(bytes));
@@ -99,7 +117,7 @@ impl Keeper {
     /// For how long the newest head has not been in the file, in milliseconds.
     pub(crate) fn age(&self) -> u64 {
         let pending = self.lock().pending;
-        pending.map_or(0, |since| self.clock.now().millis_since(since))
+        pending.map_or(0, |since| since.millis(&*self.clock))
     }
 
     /// Whether that is too long.
@@ -147,7 +165,7 @@ impl Keeper {
         match result {
             Ok(()) => {
                 inner.written = head.head.commit;
-                inner.pending = newer.then(|| self.clock.now());
+                inner.pending = newer.then(|| Since::now(&*self.clock));
                 if let (Some(written), Some(kept)) = (&tombstones, &inner.tombstones)
                     && Arc::ptr_eq(written, kept)
                 {

@@ -212,6 +212,7 @@ impl Store for SqliteStore {
             commits: head.commit,
             records: head.length,
             waiting: self.shared.queue.waiting(),
+            examination: self.shared.examination(),
         }
     }
 
@@ -220,7 +221,12 @@ impl Store for SqliteStore {
     }
 
     fn examine(&self) -> Result<(), ReadError> {
-        self.reader.examine()
+        let found = self.reader.examine();
+        // A store that closes meanwhile is not a damaged one.
+        if !matches!(found, Err(ReadError::Closed)) {
+            self.shared.set_examination(found.is_ok());
+        }
+        found
     }
 
     fn close(&self) {

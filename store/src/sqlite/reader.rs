@@ -127,18 +127,32 @@ impl Reader {
         Ok(Verdict { records, status })
     }
 
-    /// The engine's full check, and the state digest once more.
+    /// The engine's full check, the state digest once more, every row's seal, and the audit chain from its beginning.
     pub(crate) fn examine(&self) -> Result<(), ReadError> {
         self.with(|connection| {
             schema::integrity_check(connection)?;
             let snapshot = connection.unchecked_transaction()?;
             let newest = batch::newest(&snapshot)?.and_then(|sealed| sealed.open(&self.vault));
             let newest = newest.ok_or(ReadError::Audit { record: 1 })?;
-            if rows::recount(&snapshot, &self.vault)? == newest.xor {
-                return Ok(());
+            if rows::recount(&snapshot, &self.vault)? != newest.xor {
+                return Err(ReadError::Corrupt { finding: "the rows are not those of the newest commit".into() });
             }
-            Err(ReadError::Corrupt { finding: "the rows are not those of the newest commit".into() })
+            blame(&snapshot, &self.vault)?;
+            // The walk over the log takes long, and a snapshot as long as that would keep the log from being truncated.
+            drop(snapshot);
+            walk(connection, &self.vault, newest.head, None).map(drop).map_err(damage)
         })
+    }
+}
+
+/// What a walk over the log found, as damage to what is on the disk.
+fn damage(error: VerifyError) -> ReadError {
+    match error {
+        VerifyError::Record { record } | VerifyError::Malformed { record, .. } => ReadError::Audit { record },
+        VerifyError::Cut { found, .. } => ReadError::Audit { record: found.saturating_add(1) },
+        VerifyError::Signature => ReadError::Corrupt { finding: "the newest audit head is badly signed".into() },
+        VerifyError::Head(error) => ReadError::Corrupt { finding: error.to_string() },
+        VerifyError::Read(error) => error,
     }
 }
 
@@ -201,14 +215,19 @@ fn walk(
     known: SignedHead,
     outside: Option<&Outside>,
 ) -> Result<u64, VerifyError> {
+    // Commits count from 1: what stands before them is nobody's, and no walk upwards would come by it.
+    if connection
+        .query_row("SELECT EXISTS (SELECT 1 FROM audit WHERE number < 1)", [], |row| row.get(0))
+        .map_err(ReadError::from)?
+    {
+        return Err(VerifyError::Record { record: 1 });
+    }
     let goal = known.head.commit.max(outside.map_or(0, |outside| outside.head.head.commit));
     let chain = Chain::beginning(&vault.store);
     let mut walk = Walk { vault, outside, chain, last: None, outside_seen: false, finding: None };
     loop {
         let before = walk.commit();
-        // From the very beginning, so that a batch with a number below 1 does not go unseen.
-        let from = if before == 0 { 0 } else { before + 1 };
-        batch::visit(connection, from, &mut |sealed| {
+        batch::visit(connection, before + 1, &mut |sealed| {
             Ok(walk.take(&sealed) && walk.commit() < goal && walk.commit() - before < WALK_BATCHES)
         })?;
         if let Some(finding) = walk.finding.take() {

@@ -15,6 +15,12 @@ use crate::commit::Job;
 const DENIALS_AN_IDENTITY: u64 = 1000;
 /// Smallest slice, in bytes: a commit needs a few pages at least.
 const MIN_SLICE: u64 = 64 << 10;
+/// The pause after the first look for space that found none; each further one doubles it.
+const FIRST_PAUSE_MILLIS: u64 = 1000;
+/// The longest pause between two looks for space.
+const LAST_PAUSE_MILLIS: u64 = 30_000;
+/// What has to fit under a quota for it not to be what made a write fail: a batch with a large row.
+const PROBE: u64 = 8 << 20;
 
 /// The reserve file, and who used how much of it.
 pub(crate) struct Reserve {
@@ -23,12 +29,23 @@ pub(crate) struct Reserve {
     left: u64,
     denied_bytes: u64,
     denied_by: HashMap<String, u64>,
+    /// No look for space before this, by the clock that nobody sets.
+    next_look: u64,
+    pause: u64,
 }
 
 impl Reserve {
     /// The reserve of `full` bytes at `path`, not yet made.
     pub(crate) fn new(path: PathBuf, full: u64) -> Self {
-        Self { path, full, left: 0, denied_bytes: 0, denied_by: HashMap::new() }
+        Self {
+            path,
+            full,
+            left: 0,
+            denied_bytes: 0,
+            denied_by: HashMap::new(),
+            next_look: 0,
+            pause: FIRST_PAUSE_MILLIS,
+        }
     }
 
     /// Bytes not yet given back.
@@ -62,6 +79,49 @@ impl Reserve {
         self.denied_bytes = 0;
         self.denied_by.clear();
         Ok(())
+    }
+
+    /// Looks whether the disk has space again and takes the reserve back where it has; `now` counts milliseconds by a
+    /// clock that nobody sets. A full disk is asked before it is written to, and after each look that was in vain the
+    /// next one is twice as far, up to half a minute: who clears a disk must not find it filled and emptied every second.
+    pub(crate) fn refill(&mut self, now: u64) -> bool {
+        if now < self.next_look {
+            return false;
+        }
+        if self.has_room() && self.fill().is_ok() {
+            (self.next_look, self.pause) = (0, FIRST_PAUSE_MILLIS);
+            return true;
+        }
+        self.next_look = now.saturating_add(self.pause);
+        self.pause = self.pause.saturating_mul(2).min(LAST_PAUSE_MILLIS);
+        false
+    }
+
+    /// Whether the disk says that it has room for the rest of the reserve, and for a commit besides. One that cannot say
+    /// so is written to, which tells as well; a quota is told by that alone.
+    fn has_room(&self) -> bool {
+        let had = std::fs::metadata(&self.path).map_or(0, |meta| meta.len()).min(self.full);
+        let wanted = (self.full - had).saturating_add(MIN_SLICE);
+        let folder = self.path.parent().unwrap_or(&self.path);
+        fs4::available_space(folder).map_or(true, |room| room >= wanted)
+    }
+
+    /// Whether it was a quota that made a write fail. The engine tells a full disk (ENOSPC) from a failing one, and takes a
+    /// spent quota (EDQUOT) for the latter; a write beside its files shows which of the two it was.
+    pub(crate) fn quota_is_spent(&self, error: &rusqlite::Error) -> bool {
+        let code = error.sqlite_error().map(|failure| failure.extended_code);
+        code == Some(rusqlite::ffi::SQLITE_IOERR_WRITE)
+            && self.probe().is_err_and(|error| error.kind() == io::ErrorKind::QuotaExceeded)
+    }
+
+    fn probe(&self) -> io::Result<()> {
+        let path = self.path.with_extension("probe");
+        let mut options = OpenOptions::new();
+        options.write(true).create(true).truncate(true).mode(0o600);
+        let result = options.open(&path).and_then(|mut file| write_zeros(&mut file, 0, PROBE));
+        // What stays of it is written over by the next one.
+        let _ = std::fs::remove_file(&path);
+        result
     }
 
     /// Gives a slice back to the disk; `false` once all of it is given.

@@ -4,9 +4,10 @@ use rusqlite::{CachedStatement, Connection, OptionalExtension};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
+use super::headfile::{FILE_OVERHEAD, MAX_TOMBSTONES};
 use super::schema::{signed, unsigned};
 use super::vault::Vault;
-use crate::sealing::Purpose;
+use crate::sealing::{OVERHEAD, Purpose};
 use crate::{ReadError, Row, Table};
 
 /// Where an id's rows stand: its table, and the HMAC that hides its name.
@@ -146,6 +147,16 @@ pub(crate) fn insert(connection: &Connection, place: &Place, row: &Stored) -> Re
     let mut statement = connection.prepare_cached(SQL)?;
     statement.execute((place.table.number(), place.tag, signed(row.sequence), row.previous, &row.sealed))?;
     Ok(())
+}
+
+/// Whether one more tombstone fits into the file of them, which is written whole and read within a bound. Rows count as
+/// they are sealed, which is longer than they stand in the file: what is refused here is refused too early, never too late.
+pub(crate) fn has_room_for_tombstone(connection: &Connection, id: &str, value: &[u8]) -> Result<bool, rusqlite::Error> {
+    let mut statement =
+        connection.prepare_cached("SELECT COALESCE(SUM(LENGTH(sealed)), 0) FROM state WHERE kind = ?1")?;
+    let held: i64 = statement.query_row([Table::Tombstone.number()], |row| row.get(0))?;
+    let added = (OVERHEAD + 2 + id.len() + value.len()) as u64;
+    Ok(unsigned(held).saturating_add(added) <= MAX_TOMBSTONES - FILE_OVERHEAD)
 }
 
 /// Deletes all rows of a place.

@@ -56,10 +56,11 @@ pub(crate) fn connect(path: &Path) -> Result<Connection, rusqlite::Error> {
     Ok(connection)
 }
 
-/// Puts the file in WAL mode. Answers whether it is now.
-pub(crate) fn enter_wal(connection: &Connection) -> Result<bool, rusqlite::Error> {
+/// Puts the file in WAL mode. The engine does not fail where it cannot (a file system without shared memory is one
+/// reason): it answers with the mode that it kept, and every promise about durability rests on the one asked for.
+pub(crate) fn enter_wal(connection: &Connection) -> Result<(), OpenError> {
     let mode: String = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
-    Ok(mode == "wal")
+    if mode == "wal" { Ok(()) } else { Err(OpenError::NotWal { mode }) }
 }
 
 /// Makes the tables, inside the transaction of the first commit.

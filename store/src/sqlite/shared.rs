@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{PoisonError, RwLock};
 
 use crate::commit::Queue;
-use crate::{Mode, SignedHead};
+use crate::{Examination, Mode, SignedHead};
 
 /// The queue, the newest head and the mode.
 pub(crate) struct Shared {
@@ -12,6 +12,7 @@ pub(crate) struct Shared {
     head: RwLock<SignedHead>,
     mode: AtomicU8,
     reserve: AtomicU64,
+    examination: AtomicU8,
     #[cfg(test)]
     pub(crate) faults: super::faults::Faults,
 }
@@ -23,6 +24,7 @@ impl Shared {
             head: RwLock::new(head),
             mode: AtomicU8::new(0),
             reserve: AtomicU64::new(0),
+            examination: AtomicU8::new(0),
             #[cfg(test)]
             faults: super::faults::Faults::default(),
         }
@@ -61,5 +63,17 @@ impl Shared {
 
     pub(crate) fn set_reserve(&self, bytes: u64) {
         self.reserve.store(bytes, Ordering::Relaxed);
+    }
+
+    pub(crate) fn examination(&self) -> Examination {
+        match self.examination.load(Ordering::Acquire) {
+            0 => Examination::Pending,
+            1 => Examination::Sound,
+            _ => Examination::Damaged,
+        }
+    }
+
+    pub(crate) fn set_examination(&self, sound: bool) {
+        self.examination.store(if sound { 1 } else { 2 }, Ordering::Release);
     }
 }

@@ -151,7 +151,7 @@ impl Writer {
         let stale = self.keeper.is_stale();
         let mut jobs = self.admit(jobs, stale);
         while !jobs.is_empty() {
-            match self.attempt(&jobs) {
+            match self.attempt(&jobs).map_err(|fault| self.judged(fault)) {
                 Ok(done) => return self.publish(jobs, done),
                 Err(Fault::Full) => jobs = self.make_room(jobs, stale),
                 Err(Fault::Refused) => {
@@ -205,6 +205,14 @@ impl Writer {
         if was == Mode::Reserve && self.shared.mode() == Mode::Reserve { jobs } else { self.admit(jobs, stale) }
     }
 
+    /// A quota that is spent is a full disk, whatever the engine calls it.
+    fn judged(&self, fault: Fault) -> Fault {
+        match fault {
+            Fault::Fatal(error) if self.reserve.quota_is_spent(&error) => Fault::Full,
+            other => other,
+        }
+    }
+
     fn give_back(&mut self) -> bool {
         let given = self.reserve.give_back();
         self.shared.set_reserve(self.reserve.left());
@@ -226,7 +234,7 @@ impl Writer {
         if self.shared.faults.is_capped() {
             return;
         }
-        if self.reserve.fill().is_ok() {
+        if self.reserve.refill(self.clock.elapsed_millis()) {
             self.shared.set_reserve(self.reserve.left());
             self.shared.set_mode(Mode::Normal);
             tracing::info!("there is space on the disk again: changes are taken");
@@ -295,7 +303,7 @@ impl Writer {
         if how == Checkpoint::Truncate {
             self.tried = self.clock.now();
         }
-        match schema::checkpoint(&self.connection, how).map_err(Fault::from) {
+        match schema::checkpoint(&self.connection, how).map_err(|error| self.judged(Fault::from(error))) {
             Ok(whole) => {
                 // After one that a reader cut short, it is soon tried again.
                 self.log_pages = if whole { 0 } else { CHECKPOINT_PAGES / 2 };
@@ -368,6 +376,9 @@ fn apply_change(
             if table == Table::Key && found.is_none() && buried()?.is_some() {
                 return conflict();
             }
+            if table == Table::Tombstone && !rows::has_room_for_tombstone(connection, id, value)? {
+                return Ok(Err(CommitError::TombstonesFull));
+            }
             let sequence = found.map_or(0, |row| row.sequence).saturating_add(1);
             let previous = hash.filter(|_| table.keeps_history()).unwrap_or(NO_PREVIOUS);
             let row = Stored::seal(vault, &place, (sequence, previous), id, value)?;
@@ -391,7 +402,10 @@ pub(crate) fn buried(connection: &Connection, vault: &Vault, commit: u64) -> Res
         Ok(())
     });
     match walked {
-        Ok(()) => Ok(headfile::seal_tombstones(vault, commit, &found.into_values().collect::<Vec<_>>())),
+        // Without the file the head would speak of tombstones that are not there, and no start would take it.
+        Ok(()) => headfile::seal_tombstones(vault, commit, &found.into_values().collect::<Vec<_>>())
+            .map(Some)
+            .ok_or(Fault::Refused),
         Err(crate::ReadError::Engine(error)) => Err(error.into()),
         Err(error) => {
             tracing::error!(%error, "a tombstone cannot be read");

@@ -8,7 +8,7 @@ use wardkeep_api::Page;
 use wardkeep_api::bundle::BundleSummary;
 use wardkeep_model::action::DescribeBundle;
 
-use crate::admin::bundles::BundleInfo;
+use crate::admin::bundles::BundleEntry;
 use crate::http::extract::Asker;
 use crate::http::paging::{Asked, PageQuery, cursor};
 use crate::http::problem::Fault;
@@ -32,7 +32,7 @@ pub async fn list_bundles(
     Ok(Json(Page { items, next }))
 }
 
-fn summary(info: BundleInfo) -> BundleSummary {
-    let BundleInfo { version, active, loaded, by, source: _ } = info;
+fn summary(entry: BundleEntry) -> BundleSummary {
+    let BundleEntry { version, active, loaded, by } = entry;
     BundleSummary { version, active, loaded: loaded.to_string(), loaded_by: by }
 }

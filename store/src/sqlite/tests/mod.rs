@@ -1,10 +1,19 @@
 //! Tests of the embedded store, most of them as somebody who writes to its files.
 
+mod columns;
 mod crash;
 mod disk;
+mod erase;
+mod heads;
+mod late;
 mod model;
+mod openers;
 mod outside;
+mod reference;
+mod space;
 mod tamper;
+mod tombs;
+mod whole;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
