@@ -12,9 +12,9 @@ pub mod files;
 #[cfg(test)]
 pub(crate) mod forge;
 pub mod keeper;
-mod remembered;
 #[cfg(test)]
 pub(crate) mod own;
+mod remembered;
 #[cfg(test)]
 mod tests;
 
