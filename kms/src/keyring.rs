@@ -222,6 +222,18 @@ impl Keyring {
         keys.iter().filter(|(id, key)| id.ring() == ring && !key.is_destroyed()).count()
     }
 
+    /// Whether some key, or some ring that is not deleted, remembers such a request.
+    pub(crate) fn any_replay(&self, such: impl Fn(&Replay) -> bool) -> bool {
+        let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
+        if keys.values().any(|key| key.body.replays.iter().any(&such)) {
+            return true;
+        }
+        drop(keys);
+        let rings = self.rings.read().unwrap_or_else(PoisonError::into_inner);
+        let mut live = rings.values().filter(|ring| ring.body.deleted.is_none());
+        live.any(|ring| ring.body.replays.iter().any(&such))
+    }
+
     /// Takes a durable row of a key, unless a newer one is here; gives what is here afterwards.
     pub(crate) fn install_key(&self, id: KeyId, revision: u64, body: KeyBody) -> Arc<Key> {
         let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);

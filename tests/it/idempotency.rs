@@ -43,10 +43,29 @@ async fn another_body_under_the_same_key_is_refused() {
     let _first = house.ask(&house.admin, create("mine/new", "ed25519").once("k")).await.ok();
     let other = house.ask(&house.admin, create("mine/new", "ec-p256").once("k")).await;
     assert_eq!(other.said(), (422, "idempotency-mismatch"));
+    // Another name is another body too: nothing of that name is made.
+    for (path, body) in [
+        ("/v1/keys", json!({"key": "mine/other", "spec": "ed25519", "usage": "sign"})),
+        ("/v1/keys", json!({"key": "mine/new", "spec": "ed25519", "usage": "sign", "labels": {"a": "b"}})),
+    ] {
+        assert_eq!(
+            house.ask(&house.admin, Ask::post(path, body).once("k")).await.said(),
+            (422, "idempotency-mismatch")
+        );
+    }
+    assert_eq!(house.get(&house.admin, "/v1/keys/mine/other").await.status, 404);
+    let ring = |name: &str| Ask::post("/v1/rings", json!({"name": name})).once("k");
+    assert_eq!(house.ask(&house.admin, ring("one-ring")).await.status, 201, "another verb is another request");
+    assert_eq!(house.ask(&house.admin, ring("two-rings")).await.said(), (422, "idempotency-mismatch"));
+    assert_eq!(house.ask(&house.admin, ring("one-ring")).await.status, 201);
     let generate = |purpose: &str| {
         Ask::post("/v1/data-keys", json!({"key": "mine/wrap", "context": {"purpose": purpose}})).once("k")
     };
     let _first = house.ask(&ann, generate("one")).await.ok();
+    house.key("mine/wrap-two", "aes-256-gcm", "wrap").await;
+    let elsewhere =
+        Ask::post("/v1/data-keys", json!({"key": "mine/wrap-two", "context": {"purpose": "one"}})).once("k");
+    assert_eq!(house.ask(&ann, elsewhere).await.said(), (422, "idempotency-mismatch"));
     assert_eq!(house.ask(&ann, generate("other")).await.said(), (422, "idempotency-mismatch"));
 }
 

@@ -69,9 +69,11 @@ impl Inner {
         new: NewKey,
         idempotency: Option<Idempotency>,
     ) -> Result<Arc<Key>, KmsError> {
+        let _turn = self.making.begin(idempotency).await;
         if let Some(existing) = self.keyring.key(&new.id) {
             return self.answer_existing(event, &existing, idempotency).await;
         }
+        self.check_new_request(idempotency, self.clock.now())?;
         check_new(&new)?;
         // Before the dear part, and again below, when nobody can delete the ring any more.
         let ring = self.keyring.ring(new.id.ring()).ok_or(KmsError::RingNotFound)?;

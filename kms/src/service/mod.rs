@@ -37,6 +37,7 @@ pub mod deletion;
 pub mod describe;
 mod ending;
 mod guard;
+mod once;
 pub mod random;
 mod record;
 pub mod ring;
@@ -122,6 +123,8 @@ pub(crate) struct Inner {
     pub(crate) keyring: Keyring,
     /// Parsed material by slot number.
     cache: Cache<u64, Arc<Material>>,
+    /// What is being made under an idempotency key.
+    pub(crate) making: once::Making,
     /// For RSA private operations.
     pub(crate) rsa: Pool,
     /// For making RSA keys, which takes up to seconds and must not stand before private operations.
@@ -152,7 +155,18 @@ impl Kms {
             Cache::builder().weigher(|_, material: &Arc<Material>| material.weight()).max_capacity(capacity).build();
         let rsa = Pool::new("kms-rsa", settings.rsa_threads, settings.rsa_queue).map_err(LoadError::Threads)?;
         let maker = Pool::new("kms-make", 1, settings.making_queue).map_err(LoadError::Threads)?;
-        Ok(Self { inner: Arc::new(Inner { store, clock, entropy, keyring, cache, rsa, maker }) })
+        Ok(Self {
+            inner: Arc::new(Inner {
+                store,
+                clock,
+                entropy,
+                keyring,
+                cache,
+                making: once::Making::default(),
+                rsa,
+                maker,
+            }),
+        })
     }
 
     /// What policies may know about a key, destroyed ones included; for deciding only.

@@ -168,6 +168,7 @@ impl Inner {
     ) -> Result<RingInfo, KmsError> {
         let NewRing { name, labels } = new;
         let labels = Arc::new(labels);
+        let _turn = self.making.begin(idempotency).await;
         for _ in 0..ATTEMPTS {
             let now = self.clock.now();
             let former = self.keyring.ring_or_deleted(&name);
@@ -181,6 +182,7 @@ impl Inner {
                     None => Err(KmsError::RingExists),
                 };
             }
+            self.check_new_request(idempotency, now)?;
             let expected = former.map(|former| former.revision);
             let sequence = expected.unwrap_or(0) + 1;
             let mut body = RingBody { labels: Arc::clone(&labels), created: now, deleted: None, replays: vec![] };

@@ -42,7 +42,8 @@ pub fn key(headers: &HeaderMap) -> Result<Option<IdempotencyKey>, HeaderError> {
 }
 
 impl KeyedAsker {
-    /// What names this request to the key service, if the caller wants it to take effect once.
+    /// What names this request to the key service, if the caller wants it to take effect once. `target` is what the
+    /// path names; what only the body names is in the body's hash, so that another name is another body.
     #[must_use]
     pub fn idempotency(&self, route: &str, target: &str, body: [u8; 32]) -> Option<Idempotency> {
         let key = self.key.as_ref()?;

@@ -27,7 +27,7 @@ pub async fn generate_data_key(
     body: HashedJson<GenerateDataKey>,
 ) -> Result<Json<DataKey>, Fault> {
     let asked = parse(body.value)?;
-    match keyed.idempotency("generate-data-key", asked.key.as_str(), body.hash) {
+    match keyed.idempotency("generate-data-key", "", body.hash) {
         None => Ok(Json(answer(generate(&app, &keyed.asker, asked).await?))),
         Some(idempotency) => Ok(Json(replay::once(&app, &keyed.asker, asked, idempotency).await?)),
     }

@@ -26,7 +26,7 @@ pub async fn create_key(
 ) -> Result<(StatusCode, Tagged<Json<Key>>), Fault> {
     let CreateKey { key, spec: spec_word, usage: usage_word, labels, rotation_days, activate } = body.value;
     let id = KeyId::parse(&key)?;
-    let idempotency = keyed.idempotency("create-key", id.as_str(), body.hash);
+    let idempotency = keyed.idempotency("create-key", "", body.hash);
     let (spec, usage) = (spec(spec_word), usage(usage_word));
     // Decided on the key as it is to be, whether or not there is one of that name: a rule about labels, usage or spec
     // would otherwise be blind at the one moment when they are chosen.

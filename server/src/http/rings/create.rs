@@ -26,7 +26,7 @@ pub async fn create_ring(
 ) -> Result<(StatusCode, Tagged<Json<Ring>>), Fault> {
     let CreateRing { name, labels } = body.value;
     let name = RingName::new(&name)?;
-    let idempotency = keyed.idempotency("create-ring", name.as_str(), body.hash);
+    let idempotency = keyed.idempotency("create-ring", "", body.hash);
 
     // Decided on the labels that it is to have, whether or not there is a ring of that name.
     let wanted = Resource::Ring { name: &name, labels: Some(&labels) };
