@@ -1,6 +1,7 @@
 //! A server that runs under a configuration file.
 
 use std::io::{BufRead as _, BufReader};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Child, Stdio};
 use std::sync::{Arc, Mutex};
@@ -9,6 +10,12 @@ use serde_json::Value;
 
 use crate::binary::command;
 use crate::dev::text;
+
+/// Writes a private key as the server wants to find it: for its owner's eyes only.
+pub(crate) fn write_key(path: &Path, pem: &str) {
+    std::fs::write(path, pem).unwrap();
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).unwrap();
+}
 
 /// A configured server, told by its log where it listens.
 pub(crate) struct Configured {

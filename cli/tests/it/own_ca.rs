@@ -10,7 +10,7 @@ use rcgen::{
 use serde_json::Value;
 
 use crate::binary::{code, run, run_with, stderr, stdout};
-use crate::configured::Configured;
+use crate::configured::{Configured, write_key};
 use crate::dev::text;
 
 struct Site {
@@ -58,7 +58,7 @@ impl Site {
         let key = KeyPair::generate().unwrap();
         std::fs::create_dir_all(self.place(name)).unwrap();
         std::fs::write(self.place(name).join("cert.pem"), params.signed_by(&key, &self.issuer).unwrap().pem()).unwrap();
-        std::fs::write(self.place(name).join("key.pem"), key.serialize_pem()).unwrap();
+        write_key(&self.place(name).join("key.pem"), &key.serialize_pem());
         std::fs::copy(self.place("ca.pem"), self.place(name).join("ca.pem")).unwrap();
     }
 

@@ -7,7 +7,7 @@ use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, KeyUsage
 use serde_json::Value;
 
 use crate::binary::{code, run, run_with, stderr, stdout};
-use crate::configured::Configured;
+use crate::configured::{Configured, write_key};
 use crate::dev::{signal, text};
 
 /// A CA of the test's own for the listeners; clients keep the built-in one.
@@ -32,7 +32,7 @@ impl Authority {
         let mut params = CertificateParams::default();
         params.subject_alt_names = vec![SanType::IpAddress([127, 0, 0, 1].into())];
         let certificate = params.signed_by(&key, &self.issuer).unwrap().pem();
-        std::fs::write(place.join("tls.key"), key.serialize_pem()).unwrap();
+        write_key(&place.join("tls.key"), &key.serialize_pem());
         std::fs::write(place.join("tls.crt"), certificate).unwrap();
     }
 }
