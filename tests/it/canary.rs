@@ -50,9 +50,9 @@ async fn live(house: &House) -> (Hidden, Vec<String>) {
 
     let context = json!({"canary-member": "canary-context-value"});
     hidden.details.push(("context", b"canary-context-value".to_vec()));
-    for key in ["mine/wrap", "mine/rsa"] {
+    for (key, once) in [("mine/wrap", "canary-idempotency-key-2"), ("mine/rsa", "canary-idempotency-key-3")] {
         let asked = json!({"key": key, "context": context});
-        let made = house.ask(&user, Ask::post("/v1/data-keys", asked).once("canary-idempotency-key-2")).await.ok();
+        let made = house.ask(&user, Ask::post("/v1/data-keys", asked).once(once)).await.ok();
         hidden.secrets.push(("data key", bytes(&made["plaintext"])));
         let opened = json!({"wrapped": made["wrapped"], "context": context});
         let _opened = house.post(&user, "/v1/data-keys/unwrap", opened).await.ok();

@@ -56,8 +56,8 @@ async fn settings_that_point_at_nothing_stop_the_start() {
     let error = load::snapshot(&*house.store, config().identity.kinds).unwrap_err();
     assert!(matches!(error, AdminError::BundleNotFound), "{error}");
     let house = House::new().await;
-    put(&*house.store, Table::Bundle, "second", row("5")).await;
-    assert!(load::snapshot(&*house.store, config().identity.kinds).is_ok(), "it is not the one in force");
+    put(&*house.store, Table::Setting, "bundle/1", row("5")).await;
+    assert!(load::snapshot(&*house.store, config().identity.kinds).is_ok(), "a decision does not ask who loaded it");
     let listed = house.get(&house.ana, "/v1/bundles").await;
     assert_eq!(listed.status, 500, "but a list does not leave it out in silence: {}", listed.body);
 }
