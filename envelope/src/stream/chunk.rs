@@ -64,16 +64,6 @@ impl ChunkCipher {
         }
         fits
     }
-
-    /// Decrypts from one place to another of the same length if the tag fits; otherwise `out` is wiped.
-    #[must_use]
-    pub(crate) fn open_to(&self, place: Place, sealed: &[u8], tag: &[u8; TAG], out: &mut [u8]) -> bool {
-        let fits = sealed.len() == out.len() && self.0.open_to(place.0, sealed, tag, out);
-        if !fits {
-            out.zeroize();
-        }
-        fits
-    }
 }
 
 #[cfg(test)]

@@ -58,9 +58,9 @@ impl<R: Read> OpenReader<R> {
         Self { input, cipher, counter: 0, window, filled: 0, ready: 0..0, state: State::Open(None) }
     }
 
-    /// Reads and opens the next chunk; straight into `out` where it has room, which gives the count.
+    /// Reads and opens the next chunk where it stands: the caller's memory sees nothing before its tag was checked.
     /// An error of the input leaves all as it was, so that reading may go on.
-    fn advance(&mut self, next: Option<u8>, out: &mut [u8]) -> io::Result<usize> {
+    fn advance(&mut self, next: Option<u8>) -> io::Result<()> {
         if let (Some(byte), Some(first)) = (next, self.window.first_mut()) {
             (*first, self.filled, self.state) = (byte, 1, State::Open(None));
         }
@@ -74,11 +74,7 @@ impl<R: Read> OpenReader<R> {
         }
         let more = self.filled == WINDOW;
         let sealed = self.window.get_mut(..self.filled - usize::from(more)).unwrap_or_default();
-        let direct = if more { open_full(&self.cipher, self.counter, sealed, out) } else { None };
-        let opened = match direct {
-            Some(()) => Ok(0),
-            None => open_chunk(&self.cipher, self.counter, sealed, !more),
-        };
+        let opened = open_chunk(&self.cipher, self.counter, sealed, !more);
         let after = self.window.last().copied().filter(|_| more);
         self.filled = 0;
         match opened {
@@ -89,7 +85,7 @@ impl<R: Read> OpenReader<R> {
             }
             Err(fault) => self.state = State::Failed(fault),
         }
-        Ok(direct.map_or(0, |()| CHUNK))
+        Ok(())
     }
 }
 
@@ -100,10 +96,7 @@ impl<R: Read> Read for OpenReader<R> {
         }
         while self.ready.is_empty() {
             match self.state {
-                State::Open(next) => match self.advance(next, out)? {
-                    0 => {}
-                    count => return Ok(count),
-                },
+                State::Open(next) => self.advance(next)?,
                 State::Ended => return Ok(0),
                 State::Failed(fault) => return Err(OpenError::from(fault).into()),
             }
@@ -164,13 +157,6 @@ pub(crate) fn open_within(cipher: &ChunkCipher, buffer: &mut Vec<u8>, start: usi
     }
     buffer.truncate(to);
     Ok(())
-}
-
-/// Opens a full chunk that is not the last into `out`. `None` where it has no room or the chunk does not fit.
-fn open_full(cipher: &ChunkCipher, counter: u64, sealed: &[u8], out: &mut [u8]) -> Option<()> {
-    let place = Place::new(counter, false)?;
-    let (chunk, tag) = sealed.split_last_chunk::<TAG>()?;
-    cipher.open_to(place, chunk, tag, out.get_mut(..CHUNK)?).then_some(())
 }
 
 /// Opens one sealed chunk in place; the length of its plaintext, which stands at its start.

@@ -28,9 +28,4 @@ impl Cipher {
         let nonce = Nonce::assume_unique_for_key(nonce);
         self.0.as_ref().is_some_and(|key| key.open_in_place_separate_tag(nonce, Aad::empty(), tag, chunk).is_ok())
     }
-
-    pub(crate) fn open_to(&self, nonce: [u8; 12], sealed: &[u8], tag: &[u8; TAG], out: &mut [u8]) -> bool {
-        let nonce = Nonce::assume_unique_for_key(nonce);
-        self.0.as_ref().is_some_and(|key| key.open_separate_gather(nonce, Aad::empty(), sealed, tag, out).is_ok())
-    }
 }

@@ -27,9 +27,4 @@ impl Cipher {
     pub(crate) fn open(&self, nonce: [u8; 12], chunk: &mut [u8], tag: &[u8; TAG]) -> bool {
         self.0.decrypt_inout_detached(&nonce.into(), &[], chunk.into(), tag.into()).is_ok()
     }
-
-    pub(crate) fn open_to(&self, nonce: [u8; 12], sealed: &[u8], tag: &[u8; TAG], out: &mut [u8]) -> bool {
-        let Ok(buffers) = InOutBuf::new(sealed, out) else { return false };
-        self.0.decrypt_inout_detached(&nonce.into(), &[], buffers, tag.into()).is_ok()
-    }
 }

@@ -108,16 +108,11 @@ proptest! {
         prop_assert_eq!(Some(tag), portable.seal_to(place.0, &text, &mut third));
         prop_assert!(one == third);
 
-        let mut back = vec![0; text.len()];
-        prop_assert!(portable.open_to(place.0, &one, &tag, &mut back) && back == text);
-        prop_assert!(shipped.open_to(place, &one, &tag, &mut back) && back == text);
+        prop_assert!(portable.open(place.0, &mut third, &tag) && third == text);
         prop_assert!(shipped.open(place, &mut other, &tag) && other == text);
 
         let (mut forged, mut false_tag) = (one.clone(), tag);
         if at % 2 == 0 && !forged.is_empty() { damage(&mut forged, at) } else { damage(&mut false_tag, at) }
-        let mut room = vec![0x55; text.len()];
-        prop_assert!(!shipped.open_to(place, &forged, &false_tag, &mut room));
-        prop_assert!(room.iter().all(|byte| *byte == 0));
         prop_assert!(!portable.open(place.0, &mut forged.clone(), &false_tag));
         prop_assert!(!shipped.open(place, &mut forged, &false_tag));
         prop_assert!(forged.iter().all(|byte| *byte == 0));
@@ -128,12 +123,7 @@ proptest! {
 fn another_length_than_the_texts_is_refused() {
     let cipher = ChunkCipher::new(&BodyKey(Zeroizing::new([7; 32])));
     let place = Place::new(0, true).unwrap();
-    let mut sealed = *b"text";
-    let tag = cipher.seal(place, &mut sealed).unwrap();
-    for room in [3, 5] {
-        let mut out = vec![1; room];
-        assert!(cipher.seal_to(place, b"text", &mut out).is_none());
-        assert!(!cipher.open_to(place, &sealed, &tag, &mut out));
-        assert!(out.iter().all(|byte| *byte == 0), "nothing is left in it");
+    for room in [0, 3, 5] {
+        assert!(cipher.seal_to(place, b"text", &mut vec![1; room]).is_none());
     }
 }
