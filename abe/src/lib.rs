@@ -1,0 +1,5 @@
+//! Attribute-based encryption: ciphertexts that enforce their own policy.
+
+mod backend;
+mod gate;
+mod label;
