@@ -115,6 +115,7 @@ async fn permit<A: Action>(app: &App, key: &KeyId) -> Result<Permit<A>, &'static
     let denied = match app.engine.decide::<A>(&question) {
         Ok(permit) => return Ok(permit),
         Err(Refusal::Question(error)) => return Err(error.code()),
+        Err(Refusal::NotIssuable(refused)) => return Err(refused.error.code()),
         Err(Refusal::Denied(denied)) => denied,
     };
     match app.store.commit(Work::record(vec![denied.event])).await {

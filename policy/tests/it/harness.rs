@@ -112,6 +112,7 @@ pub(crate) fn outcome<A: Action>(engine: &Engine, question: &Question<'_>) -> &'
         Ok(_permit) => "allow",
         Err(Refusal::Denied(denied)) => denied.reason.as_str(),
         Err(Refusal::Question(error)) => error.code(),
+        Err(Refusal::NotIssuable(refused)) => refused.error.code(),
     }
 }
 
@@ -119,6 +120,7 @@ pub(crate) fn denied<A: Action>(engine: &Engine, question: &Question<'_>) -> Den
     match engine.decide::<A>(question) {
         Err(Refusal::Denied(denied)) => *denied,
         Err(Refusal::Question(error)) => panic!("not denied: {error}"),
+        Err(Refusal::NotIssuable(refused)) => panic!("not denied: {}", refused.error),
         Ok(_permit) => panic!("allowed"),
     }
 }

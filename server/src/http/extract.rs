@@ -10,7 +10,7 @@ use wardkeep_model::{
     Action, ActionName, AuditEvent, Caller, Decision, EncryptionContext, EntityUid, EventDetail, Fingerprint, IdError,
     KeyId, KeyName, Permit, PolicySet, RequestId, RingName,
 };
-use wardkeep_policy::{DenialReason, Denied, Question, QuestionError, Refusal, Resource, Role};
+use wardkeep_policy::{DenialReason, Denied, NotIssuable, Question, QuestionError, Refusal, Resource, Role};
 use wardkeep_store::{Coming, Work};
 
 use super::idempotency::{self, IdempotencyKey};
@@ -194,6 +194,11 @@ impl Asker {
     async fn refused<T>(&self, refusal: Refusal) -> Result<T, Fault> {
         match refusal {
             Refusal::Question(error) => Err(Fault::Question(error)),
+            Refusal::NotIssuable(refused) => {
+                let NotIssuable { event, error } = *refused;
+                self.note(event).await?;
+                Err(Fault::Projection(error))
+            }
             Refusal::Denied(denied) => {
                 self.app.meters.denied();
                 self.record(*denied).await
