@@ -2,4 +2,5 @@
 
 mod backend;
 mod gate;
+mod hashes;
 mod label;
