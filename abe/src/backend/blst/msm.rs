@@ -32,7 +32,11 @@ pub(super) fn msm(points: &[&G1], scalars: &[Public]) -> G1 {
         ([point], [exponent]) => total.add_assign(&point.mul_bytes(exponent)),
         _ => {
             let mut affine = g1_to_affine(&rest);
-            let sum = if affine.len() <= TABLES_UP_TO { by_tables(&affine, &exponents) } else { by_buckets(&affine, &exponents) };
+            let sum = if affine.len() <= TABLES_UP_TO {
+                by_tables(&affine, &exponents)
+            } else {
+                by_buckets(&affine, &exponents)
+            };
             affine.iter_mut().for_each(Limbs::wipe);
             total.add_assign(&sum);
         }

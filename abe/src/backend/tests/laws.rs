@@ -1,9 +1,7 @@
 //! The laws of the group, which hold without a second implementation to compare with: sums of exponents, tables against
 //! plain multiplication at every boundary, bilinearity, and the point at infinity wherever it may stand.
 
-use super::{
-    around_the_order, exponents, fraction, g1, g2, infinity, on_both, point, secret, small, wide,
-};
+use super::{around_the_order, exponents, fraction, g1, g2, infinity, on_both, point, secret, small, wide};
 use crate::backend::{Backend, PublicScalar, SecretScalar};
 
 fn exponents_are_integers_modulo_the_order<B: Backend>() {
@@ -153,10 +151,8 @@ fn public_powers_of_many_points<B: Backend>() {
         let zeros = vec![B::Public::from_u64(0); count];
         assert_eq!(g1::<B>(&B::g1_msm_public(&references, &zeros)), g1::<B>(&infinity::<B>()));
         // P_i to the power i + 2, to the power 1 / (i + 2).
-        let raised: Vec<B::G1> = (2..)
-            .zip(&points)
-            .map(|(power, point)| B::g1_mul_secret(point, &secret::<B>(&small(power))))
-            .collect();
+        let raised: Vec<B::G1> =
+            (2..).zip(&points).map(|(power, point)| B::g1_mul_secret(point, &secret::<B>(&small(power)))).collect();
         let raised: Vec<&B::G1> = raised.iter().collect();
         let back: Vec<B::Public> = (2..).take(count).map(|power| fraction::<B>(1, power)).collect();
         assert_eq!(g1::<B>(&B::g1_msm_public(&raised, &back)), total, "{count} fractions");
@@ -207,7 +203,11 @@ fn the_point_at_infinity_contributes_one<B: Backend>() {
     let right = B::g2_mul_gen_secret(&secret::<B>(&wide("right")));
     let (left_zero, right_zero) = (infinity::<B>(), B::g2_mul_gen_secret(&secret::<B>(&small(0))));
     let one = B::gt_to_bytes(&B::multi_pairing(&[]));
-    assert_eq!(one[..48], { let mut one = [0; 48]; one[47] = 1; one });
+    assert_eq!(one[..48], {
+        let mut one = [0; 48];
+        one[47] = 1;
+        one
+    });
     assert!(one[48..].iter().all(|byte| *byte == 0));
     for pairs in [
         vec![(&left_zero, &right)],
