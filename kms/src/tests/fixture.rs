@@ -315,5 +315,5 @@ impl Fixture {
 }
 
 pub(crate) fn new_key(key: &str, spec: KeySpec, usage: KeyUsage) -> NewKey {
-    NewKey { id: id(key), spec, usage, labels: BTreeMap::new(), rotation_days: None, activate: true }
+    NewKey { id: id(key), spec, usage, labels: BTreeMap::new(), rotation_days: None, activate: true, plan: None }
 }

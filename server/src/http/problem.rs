@@ -253,7 +253,12 @@ fn kms(error: &KmsError) -> StatusCode {
     use StatusCode as S;
     match error {
         KmsError::CompromisedRight { .. } => S::FORBIDDEN,
-        KmsError::RingNotFound | KmsError::KeyNotFound | KmsError::VersionNotFound { .. } => S::NOT_FOUND,
+        KmsError::RingNotFound
+        | KmsError::KeyNotFound
+        | KmsError::VersionNotFound { .. }
+        | KmsError::UserKeyNotFound { .. }
+        | KmsError::SubjectNotFound
+        | KmsError::RecipientNotFound => S::NOT_FOUND,
         KmsError::RingExists
         | KmsError::KeyExists
         | KmsError::RingNotEmpty { .. }
@@ -266,9 +271,16 @@ fn kms(error: &KmsError) -> StatusCode {
         | KmsError::DeletionNotDue { .. }
         | KmsError::Exhausted { .. }
         | KmsError::TooManyVersions { .. }
+        | KmsError::NotNewest { .. }
+        | KmsError::SchemaDiffers { .. }
+        | KmsError::SerialsExhausted { .. }
+        | KmsError::RecipientNotRegistered
+        | KmsError::RevocationList(_)
         | KmsError::Contended => S::CONFLICT,
         KmsError::PreconditionFailed { .. } => S::PRECONDITION_FAILED,
-        KmsError::IdempotencyMismatch => S::UNPROCESSABLE_ENTITY,
+        KmsError::IdempotencyMismatch | KmsError::PlanMissing | KmsError::Terms(_) | KmsError::Issue(_) => {
+            S::UNPROCESSABLE_ENTITY
+        }
         KmsError::SpecUsage { .. }
         | KmsError::WrongUsage { .. }
         | KmsError::ResourceNotAllowed { .. }
@@ -282,6 +294,12 @@ fn kms(error: &KmsError) -> StatusCode {
         | KmsError::DigestUnsupported { .. }
         | KmsError::PlaintextBesideRecipient
         | KmsError::PageBounds { .. }
+        | KmsError::UserKeyLife { .. }
+        | KmsError::RecipientForAnother
+        | KmsError::RevokeCount { .. }
+        | KmsError::EscrowShares { .. }
+        | KmsError::EscrowRecipients { .. }
+        | KmsError::EscrowRecipientTwice
         | KmsError::Recipient(_) => S::BAD_REQUEST,
         KmsError::TooLarge { .. } => S::PAYLOAD_TOO_LARGE,
         KmsError::Busy | KmsError::HeadStale | KmsError::StoreUnavailable | KmsError::ShuttingDown => {
