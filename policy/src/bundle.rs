@@ -19,6 +19,7 @@ use crate::entities::EntityRecord;
 use crate::error::{FindingKind, Findings, from_diagnostic};
 use crate::json;
 use crate::plan::{ActionPlan, Planner, RecordPlan};
+use crate::projection::projections;
 use crate::rules::Rules;
 use crate::schema::data_schema;
 use crate::value::Types;
@@ -114,13 +115,14 @@ impl DataSet {
         let nothing = Rules::empty();
         let planner = Planner::new(&filled.schema, rules.as_ref().unwrap_or(&nothing));
         let records = planner.records(&manifest, identity, findings);
+        let written = (&manifest, source.manifest.as_str());
+        let authorities = projections(written, filled.schema.as_ref(), identity, findings);
         let text = source.entities.as_deref().unwrap_or("[]");
         let entities = parse_entities(text, &filled.schema, &records, findings);
         let (plans, act_for) = (planner.own(PolicySet::Data), planner.act_for());
         let rules = rules?;
         let literals = rules.literals.iter().filter_map(model_uid).collect();
         let (schema, text) = (filled.schema, filled.text);
-        let authorities = BTreeMap::new();
         let level = rules.level;
         Some(Self { manifest, schema, text, types, plans, act_for, records, authorities, level, literals, entities })
     }

@@ -37,7 +37,7 @@ impl Case<'_> {
             }
         };
         let AuthorityTerms { bucket, serial_bits } = projected.terms;
-        let (schema, attributes) = (projected.schema.to_string(), projected.attributes.to_string());
+        let (schema, attributes) = (projected.schema.to_text(), projected.attributes.to_string());
         let (recipient, shown) = (self.question.recipient, attributes.as_str());
         let issue = IssueBinding { schema: &schema, bucket, serial_bits, attributes: shown, recipient };
         let binding = Some(BindingDigest::of_issue(&issue));
@@ -47,9 +47,15 @@ impl Case<'_> {
 
     /// The attributes of the subject's entity that the authority's declarations ask for.
     fn projected(&self, key: &KeyId) -> Result<Projected, ProjectionError> {
-        let snapshot = self.snapshot;
+        let (snapshot, subject) = (self.snapshot, self.question.caller.subject());
         let projection = snapshot.authority(key).ok_or_else(|| ProjectionError::Undeclared { key: key.clone() })?;
+        let other_type = || ProjectionError::SubjectType { key: key.clone(), kind: subject.kind().to_owned() };
+        let entity = snapshot.entities.get(subject).filter(|_| projection.subjects.contains(subject.kind()));
+        let attributes = projection.attributes(&entity.ok_or_else(other_type)?.record, &snapshot.entities)?;
+        if attributes.is_empty() {
+            return Err(ProjectionError::Nothing { key: key.clone() });
+        }
         let (schema, terms) = (projection.schema.clone(), projection.terms);
-        Ok(Projected { schema, terms, attributes: String::new(), policy_version: snapshot.version })
+        Ok(Projected { schema, terms, attributes, policy_version: snapshot.version })
     }
 }

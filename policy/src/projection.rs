@@ -3,16 +3,33 @@
 //! Nothing here looks at what a caller says. The values come from the entity of the subject in the snapshot that decided,
 //! and from the entities above it.
 
+mod check;
+mod fit;
+mod values;
+
 use std::collections::BTreeSet;
 
+use wardkeep_abe::{Attributes, Schema};
 use wardkeep_model::{AuditEvent, BucketLength, KeyId};
+
+use crate::AttributeSource;
+
+pub(crate) use check::projections;
 
 /// What the manifest declares for one authority, checked against the schema of its bundle.
 #[derive(Debug, Clone)]
 pub struct Projection {
     pub(crate) terms: AuthorityTerms,
-    pub(crate) schema: String,
+    pub(crate) schema: Schema,
     pub(crate) subjects: BTreeSet<String>,
+    fields: Vec<Field>,
+}
+
+/// One attribute, declared in the schema under its name.
+#[derive(Debug, Clone)]
+struct Field {
+    name: String,
+    from: AttributeSource,
 }
 
 /// What an authority's versions are made with beside the declarations.
@@ -28,11 +45,11 @@ pub struct AuthorityTerms {
 #[derive(Debug, Clone)]
 pub struct Projected {
     /// The declarations in force; a version of the authority that was made with others issues nothing.
-    pub schema: String,
+    pub schema: Schema,
     /// The terms in force.
     pub terms: AuthorityTerms,
     /// The subject's attributes; canonical by their `Display`.
-    pub attributes: String,
+    pub attributes: Attributes,
     /// The policy version that decided.
     pub policy_version: u64,
 }
@@ -67,11 +84,11 @@ pub enum ProjectionError {
         kind: String,
     },
     /// A value does not fit its declaration (409).
-    #[error("attribute `{name}` does not fit its declaration: {problem}")]
+    #[error("the subject's attribute `{name}` {problem}")]
     Misfit {
         /// The attribute, as the authority names it.
         name: String,
-        /// What does not fit.
+        /// What does not fit, in words that follow the name.
         problem: String,
     },
     /// Nothing of what is declared holds for the entity (409).
@@ -98,7 +115,7 @@ impl ProjectionError {
 impl Projection {
     /// The declarations of the authority's attributes.
     #[must_use]
-    pub fn schema(&self) -> &String {
+    pub fn schema(&self) -> &Schema {
         &self.schema
     }
 
