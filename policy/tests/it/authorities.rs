@@ -2,6 +2,7 @@
 //!
 //! Elsewhere such faults showed at the first key that was issued, or as a key that opened nothing.
 
+use proptest::prelude::*;
 use wardkeep_policy::{AttributeSource, BundleSource, Finding, FindingKind, IdentityMap, Manifest, Snapshot};
 
 use crate::harness::*;
@@ -283,4 +284,27 @@ fn a_manifest_says_what_it_says_of_authorities() {
             ("user", "text", &AttributeSource::Id),
         ]
     );
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Whatever stands in a manifest: a projection or findings, each with a place that is in the text, and never a panic.
+    #[test]
+    fn any_declaration_is_taken_or_told(
+        declare in prop_oneof!["\\PC{0,24}", "(text|enum|number|date)[ (),a-z0-9\"]{0,16}", Just("\n".to_owned())],
+        name in "\\PC{0,12}",
+    ) {
+        let quoted = |text: &str| toml::Value::String(text.to_owned()).to_string();
+        let table = format!("{} = {{ declare = {}, attribute = \"dept\" }}", quoted(&name), quoted(&declare));
+        let manifest = format!("[authorities.\"r/abe\"]\nsubjects = [\"User\"]\n[authorities.\"r/abe\".attributes]\n{table}\n");
+        for finding in findings(&manifest) {
+            prop_assert_eq!(finding.kind, FindingKind::Manifest);
+            let place = finding.place.as_ref().map(|place| (place.line, place.column, place.width));
+            let line = place.and_then(|(line, ..)| manifest.lines().nth(line - 1)).unwrap_or_default();
+            let inside = place.is_some_and(|(_, column, width)| column + width <= line.chars().count() + 2);
+            prop_assert!(inside, "{}", finding);
+        }
+        let _taken_or_told = Manifest::parse(&declare);
+    }
 }

@@ -10,13 +10,13 @@ use wardkeep_model::{
     BindingDigest, BucketLength, EventDetail, Fingerprint, IssueBinding, KeyId, Permit, RequestId, Value,
 };
 use wardkeep_policy::{
-    BundleSource, DenialReason, Engine, EntityChange, Projected, ProjectionError, Question, QuestionError, Refusal,
-    Resource, Role,
+    BundleSource, DenialReason, Engine, EntityChange, Misfits, Projected, ProjectionError, Question, QuestionError,
+    Refusal, Resource, Role, Snapshot, Stored,
 };
 
 use crate::harness::*;
 
-const MANIFEST: &str = r#"
+pub(crate) const MANIFEST: &str = r#"
     [authorities."r/abe"]
     subjects = ["User"]
     [authorities."r/abe".attributes]
@@ -25,12 +25,12 @@ const MANIFEST: &str = r#"
     level = { declare = "number(8)", attribute = "level" }
     user = { declare = "text", id = true }
 "#;
-const SCHEMA: &str = r#"
+pub(crate) const SCHEMA: &str = r#"
     entity Post;
     entity User in [Post] = { dept?: String, level?: Long, boss?: User };
     entity Service in [Post] = { dept?: String, level?: Long };
 "#;
-const RULES: &str = r#"
+pub(crate) const RULES: &str = r#"
     @id("act") permit(principal, action == Wardkeep::Action::"actFor", resource is User);
     @id("issue") permit(principal is User, action == Wardkeep::Action::"IssueUserKey", resource)
     unless { principal == User::"ben" };
@@ -38,14 +38,14 @@ const RULES: &str = r#"
     @id("ben-for") permit(principal == User::"ben", action == Wardkeep::Action::"IssueUserKeyFor", resource);
 "#;
 
-fn person(name: &str, attributes: &[(&str, Value)], parents: &[&str]) -> EntityChange {
+pub(crate) fn person(name: &str, attributes: &[(&str, Value)], parents: &[&str]) -> EntityChange {
     let mut person = record(name, parents);
     person.attributes = attributes.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
     EntityChange::Put(person)
 }
 
 /// `ana` is a doctor in cardiology; `app`, `ben` and `ingest` are admirals of level 200.
-fn engine_of(rules: &str) -> Engine {
+pub(crate) fn engine_of(rules: &str) -> Engine {
     let loud = [("dept", Value::from("admiralty")), ("level", Value::from(200))];
     let changes = [
         person("User::\"ana\"", &[("dept", Value::from("cardiology"))], &["Post::\"doctor\""]),
@@ -56,14 +56,14 @@ fn engine_of(rules: &str) -> Engine {
     engine(world(&bundle(MANIFEST, SCHEMA, rules)).with_entities(&changes, 7).unwrap())
 }
 
-const ANA: &str = "dept = cardiology, role = [doctor], user = ana";
+pub(crate) const ANA: &str = "dept = cardiology, role = [doctor], user = ana";
 
-fn ends(engine: &Engine, actor: &str, subject: &str) -> Result<String, &'static str> {
+pub(crate) fn ends(engine: &Engine, actor: &str, subject: &str) -> Result<String, &'static str> {
     let (caller, key) = (acting(actor, subject), issuing("r/abe"));
     issued(engine, &ask(&caller, Resource::Key(&key), None))
 }
 
-fn issue(engine: &Engine, question: &Question<'_>) -> (Permit<IssueUserKey>, Projected) {
+pub(crate) fn issue(engine: &Engine, question: &Question<'_>) -> (Permit<IssueUserKey>, Projected) {
     engine.decide_issue(question).unwrap_or_else(|refusal| panic!("{refusal:?}"))
 }
 
@@ -271,32 +271,6 @@ fn the_permit_is_bound_to_what_the_key_will_say() {
 }
 
 #[test]
-fn attributes_that_change_change_the_permit_and_the_key() {
-    let engine = engine_of(RULES);
-    let (ana, key) = (caller("User::\"ana\""), issuing("r/abe"));
-    let question = ask(&ana, Resource::Key(&key), None);
-    let (before, said) = issue(&engine, &question);
-    let moved = person("User::\"ana\"", &[("dept", Value::from("surgery"))], &["Post::\"doctor\""]);
-    engine.install(engine.snapshot().with_entities(&[moved], 8).unwrap());
-    let (after, now) = issue(&engine, &question);
-    assert_eq!((said.policy_version, now.policy_version), (7, 8));
-    assert_eq!(now.attributes.to_string(), "dept = surgery, role = [doctor], user = ana");
-    assert_ne!(before.binding(), after.binding(), "the old permit issues nothing of the new attributes");
-    // The same attributes under other declarations are another key too.
-    let wider = MANIFEST.replace("number(8)", "number(9)");
-    let next = engine.snapshot().with_bundle(&bundle(&wider, SCHEMA, RULES), 9).unwrap();
-    engine.install(next);
-    let (redeclared, again) = issue(&engine, &question);
-    assert_eq!(again.attributes, now.attributes);
-    assert!(again.schema != now.schema && redeclared.binding() != after.binding());
-    // And a bundle that declares no authority ends it, in words for the author.
-    engine.install(engine.snapshot().with_bundle(&bundle("", SCHEMA, RULES), 10).unwrap());
-    let Err(Refusal::NotIssuable(refused)) = engine.decide_issue(&question) else { panic!("issued") };
-    assert_eq!(refused.error, ProjectionError::Undeclared { key: KeyId::parse("r/abe").unwrap() });
-    assert!(refused.error.to_string().contains("[authorities.\"r/abe\"]"), "{}", refused.error);
-}
-
-#[test]
 fn one_event_tells_all_of_it() {
     let engine = engine_of(RULES);
     let key = issuing("r/abe");
@@ -336,5 +310,21 @@ fn who_administers_keys_issues_none() {
             false => Err("no-permit"),
         };
         assert_eq!(issued(&engine, &ask(&root, Resource::Key(&key), None)), wanted);
+    }
+}
+
+#[test]
+fn rules_may_pin_the_public_key_that_a_user_key_is_sealed_for() {
+    let (ours, theirs) = (Fingerprint::of_spki(b"ours"), Fingerprint::of_spki(b"theirs"));
+    let rules = format!(
+        "{RULES} @id(\"pinned\") forbid(principal, action == Wardkeep::Action::\"IssueUserKey\", resource)
+         unless {{ context has recipient && context.recipient == \"{ours}\" }};
+         @id(\"no-app\") forbid(principal, action == Wardkeep::Action::\"IssueUserKeyFor\", resource)
+         when {{ context has recipient && context.recipient == \"{theirs}\" }};"
+    );
+    let (engine, ana, key) = (engine_of(&rules), caller("User::\"ana\""), issuing("r/abe"));
+    for (recipient, wanted) in [(None, Err("forbidden")), (Some(&theirs), Err("forbidden")), (Some(&ours), Ok(ANA))] {
+        let question = Question { recipient, ..ask(&ana, Resource::Key(&key), None) };
+        assert_eq!(issued(&engine, &question).as_deref().map_err(|end| *end), wanted);
     }
 }
