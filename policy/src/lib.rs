@@ -84,9 +84,7 @@ pub use engine::{CONTROL_SET, Engine, RECIPIENTS, escrow_part};
 pub use entities::EntityRecord;
 pub use error::{Finding, FindingKind, MAX_FINDINGS, Place, PolicyErrors};
 pub use identity::{IdentityMap, IdentityMapError};
-pub use manifest::{
-    AttributeRule, AttributeSource, AuthorityRule, MANIFEST_FILE, Manifest, ResourceRule, Source,
-};
+pub use manifest::{AttributeRule, AttributeSource, AuthorityRule, MANIFEST_FILE, Manifest, ResourceRule, Source};
 pub use meaning::OnError;
 pub use projection::{AuthorityTerms, NotIssuable, Projected, Projection, ProjectionError};
 pub use question::{BindingProblem, DenialReason, Denied, Question, QuestionError, Refusal, Resource};

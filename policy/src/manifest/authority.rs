@@ -7,7 +7,7 @@
 //! subjects = ["User"]           # who gets keys; left out: every subject type that has all of the attributes
 //!
 //! [authorities."clinic/records".attributes]
-//! role      = { declare = "text set", ancestors = "Role" }
+//! role      = { declare = "text set", ancestors = "Group" }
 //! dept      = { declare = "enum(cardiology, surgery) negatable", attribute = "dept" }
 //! clearance = { declare = "number(8)", attribute = "clearance" }
 //! user      = { declare = "text", id = true }
@@ -136,11 +136,7 @@ fn terms(said: &FileAuthority, refuse: &mut dyn FnMut(&[&str], String, &str)) ->
 }
 
 /// Exactly one source; `None` where a finding was made.
-fn source(
-    name: &str,
-    said: &FileAttribute,
-    refuse: &mut dyn FnMut(&[&str], String, &str),
-) -> Option<AttributeSource> {
+fn source(name: &str, said: &FileAttribute, refuse: &mut dyn FnMut(&[&str], String, &str)) -> Option<AttributeSource> {
     let named = [
         said.attribute.clone().map(AttributeSource::Attribute),
         said.ancestors.clone().map(AttributeSource::Ancestors),
@@ -152,7 +148,8 @@ fn source(
         (Some(source), None) => Some(source),
         (first, _) => {
             let count = if first.is_some() { "more than one source" } else { "no source" };
-            let hint = "give exactly one of `attribute = \"name\"`, `ancestors = \"Type\"`, `id = true` and `uid = true`";
+            let hint =
+                "give exactly one of `attribute = \"name\"`, `ancestors = \"Type\"`, `id = true` and `uid = true`";
             refuse(&["attributes", name], format!("the attribute `{}` names {count}", excerpt(name)), hint);
             None
         }

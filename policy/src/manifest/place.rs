@@ -35,7 +35,7 @@ mod tests {
     use super::*;
 
     const TEXT: &str = "subjects = []\n\n[authorities.\"a/b\"]\nserial_bits = 20\n\n[authorities.\"a/b\".attributes]\n\
-                        żółć = { declare = \"text\", id = true }\n";
+                        \"żółć\" = { declare = \"text\", id = true }\n";
 
     fn at(path: &[&str]) -> Option<(usize, usize, usize)> {
         place_of(TEXT, path).map(|place| (place.line, place.column, place.width))
@@ -44,14 +44,14 @@ mod tests {
     #[test]
     fn a_path_ends_at_a_value_or_at_the_name_of_a_table() {
         assert_eq!(at(&["authorities", "a/b", "serial_bits"]), Some((4, 15, 2)));
-        assert_eq!(at(&["authorities", "a/b", "attributes", "żółć", "declare"]), Some((7, 20, 6)));
-        assert_eq!(at(&["authorities", "a/b", "attributes", "żółć"]), Some((7, 1, 4)));
+        assert_eq!(at(&["authorities", "a/b", "attributes", "żółć", "declare"]), Some((7, 22, 6)));
+        assert_eq!(at(&["authorities", "a/b", "attributes", "żółć"]), Some((7, 1, 6)));
         assert_eq!(at(&["subjects"]), Some((1, 12, 2)));
     }
 
     #[test]
     fn what_is_not_there_has_the_place_of_what_it_would_stand_in() {
-        assert_eq!(at(&["authorities", "a/b", "attributes", "żółć", "unit"]), Some((7, 1, 4)));
+        assert_eq!(at(&["authorities", "a/b", "attributes", "żółć", "unit"]), Some((7, 1, 6)));
         assert_eq!(at(&["authorities", "a/c"]).map(|(line, ..)| line), Some(3));
         assert_eq!(at(&["resources", "a"]), None);
         assert_eq!(place_of("no = toml = at all", &["no"]), None);

@@ -54,7 +54,7 @@ impl Check<'_> {
         let AuthorityRule { attributes, terms, .. } = self.rule;
         if attributes.is_empty() {
             let message = format!("the authority `{}` declares no attributes", self.key);
-            let hint = "a key needs one at least, as in `role = { declare = \"text set\", ancestors = \"Role\" }`";
+            let hint = "a key needs one at least, as in `role = { declare = \"text set\", ancestors = \"Group\" }`";
             self.refuse(&[], message, hint);
             return None;
         }
@@ -199,7 +199,8 @@ impl Check<'_> {
     /// The attributes of a type, as a hint.
     fn known(&self, kind: &str) -> String {
         let found = self.schema.entity_types().find(|declared| declared.name().to_string() == kind);
-        let names: Vec<String> = found.iter().flat_map(|found| found.attributes().iter()).map(|(n, _)| format!("`{n}`")).collect();
+        let names: Vec<String> =
+            found.iter().flat_map(|found| found.attributes().iter()).map(|(n, _)| format!("`{n}`")).collect();
         match names.as_slice() {
             [] => format!("`{kind}` has no attributes: declare them in the bundle's schema, or list other `subjects`"),
             names => format!("`{kind}` has {}; or list other `subjects`", names.join(", ")),

@@ -2,9 +2,8 @@
 //!
 //! Elsewhere such faults showed at the first key that was issued, or as a key that opened nothing.
 
-use wardkeep_policy::{
-    AttributeSource, BundleSource, Finding, FindingKind, IdentityMap, Manifest, Snapshot,
-};
+use proptest::prelude::*;
+use wardkeep_policy::{AttributeSource, BundleSource, Finding, FindingKind, IdentityMap, Manifest, Snapshot};
 
 use crate::harness::*;
 
@@ -97,7 +96,11 @@ fn a_source_that_is_not_there_is_told_with_what_is() {
         (r#"{ declare = "text", attribute = "depp" }"#, "`User` has no attribute `depp`", "`dept`"),
         (r#"{ declare = "text set", ancestors = "Patient" }"#, "`User` cannot be in `Patient`", "subjects"),
         (r#"{ declare = "text set", ancestors = "Ghost" }"#, "no such entity type", "the bundle's schema"),
-        (r#"{ declare = "text set", ancestors = "Wardkeep::Role" }"#, "control roles are no attributes", "the bundle's schema"),
+        (
+            r#"{ declare = "text set", ancestors = "Wardkeep::Role" }"#,
+            "control roles are no attributes",
+            "the bundle's schema",
+        ),
         (r#"{ declare = "text set", ancestors = "Wardkeep::Ring" }"#, "reserved", "the bundle's schema"),
         (r#"{ declare = "text" }"#, "no source", "exactly one"),
         (r#"{ declare = "text", id = false }"#, "no source", "exactly one"),
@@ -187,7 +190,10 @@ fn terms_and_names_of_authorities_have_their_places() {
         assert!(finding.hint.is_some(), "{finding}");
     }
     for bits in [8, 32] {
-        assert!(findings(&format!("[authorities.\"r/abe\"]\nserial_bits = {bits}\nsubjects = [\"User\"]\n{rest}")).is_empty());
+        assert!(
+            findings(&format!("[authorities.\"r/abe\"]\nserial_bits = {bits}\nsubjects = [\"User\"]\n{rest}"))
+                .is_empty()
+        );
     }
     for name in ["abe", "R/abe", "r/../abe", "", "r/a/b"] {
         let found = findings(&format!("[authorities.\"{name}\".attributes]\nx = {{ declare = \"text\", id = true }}"));
@@ -217,7 +223,8 @@ fn who_gets_keys_is_who_has_all_of_it() {
     let found = findings(&of("ghost = { declare = \"text\", attribute = \"ghost\" }\n"));
     assert!(found[0].message.contains("no subject type has the attribute `ghost`"), "{}", found[0]);
     let manifest = "[authorities.\"r/abe\".attributes]\na = { declare = \"text\", attribute = \"a\" }\nb = { declare = \"text\", attribute = \"b\" }";
-    let errors = load(&bundle(manifest, "entity User = { a: String }; entity Service = { b: String };", "")).unwrap_err();
+    let errors =
+        load(&bundle(manifest, "entity User = { a: String }; entity Service = { b: String };", "")).unwrap_err();
     assert!(errors.to_string().contains("no subject type has all the attributes"), "{errors}");
 }
 
@@ -229,7 +236,7 @@ fn an_id_is_for_one_type() {
     let found = findings(both);
     assert!(found[0].message.contains("`Service` and `User` would share ids"), "{}", found[0]);
     assert!(found[0].hint.as_ref().is_some_and(|hint| hint.contains("uid = true")), "{}", found[0]);
-    assert_eq!(found[0].place.as_ref().map(|place| (place.line, place.column)), Some((2, 34)), "{}", found[0]);
+    assert_eq!(found[0].place.as_ref().map(|place| (place.line, place.column)), Some((2, 33)), "{}", found[0]);
     let listed = format!("[authorities.\"r/abe\"]\nsubjects = [\"User\", \"Service\"]\n{both}");
     assert_eq!(findings(&listed).len(), 1);
     assert!(findings(&both.replace("id = true", "uid = true")).is_empty());
@@ -254,7 +261,8 @@ fn every_fault_of_every_authority_is_told_at_once() {
     let lines: Vec<usize> = found.iter().filter_map(|finding| finding.place.as_ref()).map(|place| place.line).collect();
     assert_eq!(lines, [3, 4, 8, 9], "{found:?}");
     // And what the manifest itself says wrongly, before any schema is read.
-    let errors = Manifest::parse("[authorities.\"one\"]\nserial_bits = 1\n[authorities.\"r/b\"]\nbucket = \"\"").unwrap_err();
+    let errors =
+        Manifest::parse("[authorities.\"one\"]\nserial_bits = 1\n[authorities.\"r/b\"]\nbucket = \"\"").unwrap_err();
     assert_eq!(errors.findings().len(), 3, "{errors}");
 }
 
@@ -263,7 +271,8 @@ fn a_manifest_says_what_it_says_of_authorities() {
     let manifest = Manifest::parse(&BundleSource::clinic().manifest).unwrap();
     let (key, rule) = manifest.authorities.iter().next().unwrap();
     assert_eq!((key.as_str(), rule.subjects.as_deref()), ("clinic/records-abe", Some(&["User".to_owned()][..])));
-    let told: Vec<_> = rule.attributes.iter().map(|(name, rule)| (name.as_str(), rule.declare.as_str(), &rule.from)).collect();
+    let told: Vec<_> =
+        rule.attributes.iter().map(|(name, rule)| (name.as_str(), rule.declare.as_str(), &rule.from)).collect();
     let attribute = |name: &str| AttributeSource::Attribute(name.to_owned());
     assert_eq!(
         told,
@@ -275,4 +284,27 @@ fn a_manifest_says_what_it_says_of_authorities() {
             ("user", "text", &AttributeSource::Id),
         ]
     );
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Whatever stands in a manifest: a projection or findings, each with a place that is in the text, and never a panic.
+    #[test]
+    fn any_declaration_is_taken_or_told(
+        declare in prop_oneof!["\\PC{0,24}", "(text|enum|number|date)[ (),a-z0-9\"]{0,16}", Just("\n".to_owned())],
+        name in "\\PC{0,12}",
+    ) {
+        let quoted = |text: &str| toml::Value::String(text.to_owned()).to_string();
+        let table = format!("{} = {{ declare = {}, attribute = \"dept\" }}", quoted(&name), quoted(&declare));
+        let manifest = format!("[authorities.\"r/abe\"]\nsubjects = [\"User\"]\n[authorities.\"r/abe\".attributes]\n{table}\n");
+        for finding in findings(&manifest) {
+            prop_assert_eq!(finding.kind, FindingKind::Manifest);
+            let place = finding.place.as_ref().map(|place| (place.line, place.column, place.width));
+            let line = place.and_then(|(line, ..)| manifest.lines().nth(line - 1)).unwrap_or_default();
+            let inside = place.is_some_and(|(_, column, width)| column + width <= line.chars().count() + 2);
+            prop_assert!(inside, "{}", finding);
+        }
+        let _taken_or_told = Manifest::parse(&declare);
+    }
 }

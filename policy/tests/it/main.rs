@@ -21,6 +21,7 @@ mod issue;
 mod lives;
 mod manifests;
 mod migrations;
+mod moments;
 mod offline;
 mod projections;
 mod reach;
