@@ -128,6 +128,7 @@ impl Ciphertext {
         self.points.in_g1.len()
     }
 
+    #[cfg(test)]
     pub(crate) fn scope(&self) -> &Scope {
         &self.scope
     }

@@ -121,10 +121,10 @@ pub enum IssueError {
     },
     /// The attributes were made for another schema.
     #[error(transparent)]
-    Attribute(#[from] crate::AttributeError),
+    Attribute(Box<crate::AttributeError>),
     /// The formula of a key of the key-policy scheme.
     #[error(transparent)]
-    Policy(#[from] crate::PolicyError),
+    Policy(Box<crate::PolicyError>),
 }
 
 /// Why nothing was sealed.
@@ -133,7 +133,7 @@ pub enum IssueError {
 pub enum SealError {
     /// The formula cannot be sealed under.
     #[error(transparent)]
-    Policy(#[from] crate::PolicyError),
+    Policy(Box<crate::PolicyError>),
     /// The policy was read under other parameters, or the parameters are of the other scheme.
     #[error("the policy belongs to other public parameters; read it anew under these")]
     OtherParameters,
@@ -223,7 +223,7 @@ pub enum OpenError {
     Decode(#[from] DecodeError),
     /// The policy text does not stand in its canonical form or is none.
     #[error("the ciphertext's policy cannot be read: {0}")]
-    Policy(#[from] crate::PolicyError),
+    Policy(Box<crate::PolicyError>),
     /// Sealed for another authority.
     #[error("sealed under authority {found}, the key is of {held}; use a key of that authority")]
     OtherAuthority {
@@ -275,4 +275,22 @@ pub enum DelegateError {
         /// Why not.
         reason: &'static str,
     },
+}
+
+// Boxed, since their places and words make them large.
+macro_rules! boxed {
+    ($($error:ty, $variant:ident: $inner:ty;)+) => {$(
+        impl From<$inner> for $error {
+            fn from(inner: $inner) -> Self {
+                Self::$variant(Box::new(inner))
+            }
+        }
+    )+};
+}
+
+boxed! {
+    IssueError, Policy: crate::PolicyError;
+    IssueError, Attribute: crate::AttributeError;
+    SealError, Policy: crate::PolicyError;
+    OpenError, Policy: crate::PolicyError;
 }
