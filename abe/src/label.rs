@@ -119,7 +119,7 @@ impl Label {
         Parts::read(&self.0)
     }
 
-    /// What it says, for people: `role = doctor`, `level: prefix 1101 of 8 bits`, `dept != surgery`.
+    /// What it says, for people: `role = doctor`, `level: prefix 1101/8 bits`, `dept != surgery`.
     #[must_use]
     pub fn describe(&self) -> String {
         let described = self.parts().and_then(|parts| Some((Tag::from_bytes(parts.tag)?, parts)));
@@ -130,12 +130,12 @@ impl Label {
         match tag.kind {
             Kind::Equal => format!("{name} = {}", Quoted(&text)),
             Kind::Not => format!("{name} != {}", Quoted(&text)),
-            Kind::Prefix(0) => format!("{name}: any of {} bits", tag.shape.bits),
+            Kind::Prefix(0) => format!("{name}: any/{} bits", tag.shape.bits),
             Kind::Prefix(len) => {
-                format!("{name}: prefix {number:0len$b} of {} bits", tag.shape.bits, len = usize::from(len))
+                format!("{name}: prefix {number:0len$b}/{} bits", tag.shape.bits, len = usize::from(len))
             }
             Kind::HashPrefix(len) => {
-                format!("{name}: hash prefix {number:0len$b} of {HASH_BITS} bits", len = usize::from(len))
+                format!("{name}: hash prefix {number:0len$b}/{HASH_BITS} bits", len = usize::from(len))
             }
         }
     }

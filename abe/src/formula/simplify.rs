@@ -6,6 +6,7 @@
 //!
 //! Conditions on a set are never compared but for equality: different elements may satisfy them.
 
+use super::MAX_DEPTH;
 use super::node::{Ask, Comparison, Node, Test};
 use crate::schema::Type;
 use crate::value::Value;
@@ -14,11 +15,15 @@ use crate::value::Value;
 const STEPS: usize = 400_000;
 
 pub(super) fn simplify(root: &Node) -> Node {
-    Simplifier { steps: STEPS }.node(root)
+    let simple = Simplifier { steps: STEPS, split: true }.node(root);
+    if simple.depth() <= MAX_DEPTH { simple } else { Simplifier { steps: STEPS, split: false }.node(root) }
 }
 
 struct Simplifier {
+    /// How many comparisons are left.
     steps: usize,
+    /// Whether a threshold may be split, for which an "or" comes above it.
+    split: bool,
 }
 
 impl Simplifier {
@@ -31,9 +36,13 @@ impl Simplifier {
             Node::AtLeast(k, _) => match self.heaviest(&children, *k) {
                 None => Node::at_least(*k, children),
                 Some(heavy) => {
+                    let all = children.clone();
                     children.retain(|child| *child != heavy);
                     if children.len() < *k {
                         return heavy;
+                    }
+                    if !self.split {
+                        return Node::AtLeast(*k, all);
                     }
                     let rest = if children.len() == *k { self.all(children) } else { Node::AtLeast(*k, children) };
                     self.any(vec![heavy, rest])
