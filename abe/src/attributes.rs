@@ -125,6 +125,18 @@ impl Attributes {
         Quoted(name).to_string().len() + " = ".len() + comma + brackets
     }
 
+    /// Takes an attribute out with all of its values; whether there was one. What goes is the whole attribute: a set
+    /// without one of its elements is another set, of which a key may have to deny other things.
+    pub fn remove(&mut self, name: &str) -> bool {
+        let Ok(name) = syntax::name(name) else { return false };
+        let Some(held) = self.held.remove(&name) else { return false };
+        let values: usize = held.values.iter().map(|value| value.to_string().len()).sum();
+        let commas = ", ".len() * held.values.len().saturating_sub(1);
+        self.values -= held.values.len().max(1);
+        self.size -= values + commas + self.entry(&name, held.set);
+        true
+    }
+
     /// The values of a name; `None` if it is missing, and nothing in it if it is a set that is known to be empty.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&BTreeSet<Value>> {

@@ -81,10 +81,15 @@ pub struct Label(Box<[u8]>);
 /// A label taken apart.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Parts<'a> {
+    /// Authority and version.
     pub(crate) scope: Scope,
+    /// What it speaks of.
     pub(crate) namespace: Namespace,
+    /// The type tag's bytes.
     pub(crate) tag: &'a [u8],
+    /// The attribute's name.
     pub(crate) name: &'a str,
+    /// The value's bytes.
     pub(crate) value: &'a [u8],
 }
 
@@ -163,9 +168,13 @@ impl<'a> Parts<'a> {
 /// Makes the labels of one attribute.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Maker<'a> {
+    /// Authority and version.
     pub(crate) scope: &'a Scope,
+    /// What they speak of.
     pub(crate) namespace: Namespace,
+    /// What the attribute is, for the tag.
     pub(crate) shape: &'a Shape,
+    /// Its name, NFC.
     pub(crate) name: &'a str,
 }
 

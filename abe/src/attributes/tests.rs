@@ -90,6 +90,23 @@ fn inserting_is_what_parsing_does() {
 }
 
 #[test]
+fn removing_is_as_if_it_had_never_been_there() {
+    let all = ["born = 1970-01-01", "caf\u{e9} = x", "groups = [a, b, \"c d\"]", "tags = []"];
+    let whole = parse(&all.join(", "));
+    for index in 0..all.len() {
+        let mut rest = all.to_vec();
+        let name = rest.remove(index).split(' ').next().unwrap();
+        let mut without = whole.clone();
+        assert!(without.remove(name) && !without.remove(name));
+        assert_eq!(without, parse(&rest.join(", ")), "{name}");
+    }
+    let mut none = whole;
+    assert!(all.iter().all(|text| none.remove(text.split(' ').next().unwrap())));
+    assert_eq!(none, Attributes::new());
+    assert!(!none.remove("") && !none.remove("missing"));
+}
+
+#[test]
 fn every_mistake_has_its_place_and_a_hint() {
     let cases = [
         ("role", 5, "expected `=` and a value after the name, as in `role = doctor`, found the end"),

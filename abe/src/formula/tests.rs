@@ -1,7 +1,9 @@
 //! The policy language, attacked where languages break: what it means, what it refuses, and whether its text, its
 //! tree and its gates say the same.
 
+mod adversary;
 mod bounds;
+mod exhaustive;
 mod explaining;
 mod generate;
 mod meaning;

@@ -1,5 +1,7 @@
 //! Two meanings with one label is a break: separators (B6), and a type tag that lacks width or unit (B9).
 
+mod golden;
+
 use std::collections::HashSet;
 
 use proptest::prelude::*;

@@ -145,6 +145,8 @@ fn bounds_hold_at_the_last_that_fits() {
         schema.declare("more", Declaration::single(Type::Enum(values(257)))),
         Err(SchemaError::EnumTooLong { at: Position::NONE, name: "more".into(), count: 257 })
     );
+    let message = schema.declare("more", Declaration::single(Type::Enum(values(257)))).unwrap_err().to_string();
+    assert_eq!(message, "the enumeration more has 257 values: at most 256 are allowed, declare it `text`");
     assert!(Schema::parse(&format!("a: enum(\"{}\")", "x".repeat(4096))).is_ok());
     assert!(error(&format!("a: enum(\"{}\")", "x".repeat(4097))).to_string().contains("4097 bytes"));
     assert!(Schema::parse(&format!("{}: text", "x".repeat(256))).is_ok());
@@ -184,6 +186,8 @@ fn what_was_declared_can_be_written_and_read_whatever_its_length() {
 fn hostile_lengths_are_refused_before_anything_is_read() {
     let long = "a".repeat(1 << 20);
     assert_eq!(Schema::parse(&long), Err(SchemaError::TooLong { bytes: 1 << 20 }));
+    let message = SchemaError::TooLong { bytes: 1 << 20 }.to_string();
+    assert_eq!(message, "the schema has 1048576 bytes: at most 262144 are allowed");
     assert_eq!(Schema::from_bytes(long.as_bytes()), Err(SchemaError::TooLong { bytes: 1 << 20 }));
 }
 
