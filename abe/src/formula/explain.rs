@@ -1,4 +1,15 @@
 //! Which conditions a key would use, or misses. Works from labels alone: that is what keys hold.
+//!
+//! ```text
+//! [x] all of
+//!   [x] role = doctor   <- used
+//!   [x] one of
+//!     [ ] dept = cardiology
+//!     [x] level >= 3   <- used
+//! ```
+//!
+//! Everything it says follows from the policy and the key's own attributes, both known to whoever holds the two: it
+//! may be told to a user who cannot open.
 
 use std::collections::HashSet;
 use std::fmt;

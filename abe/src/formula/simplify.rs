@@ -4,6 +4,10 @@
 //!   `a`, and on a single-valued attribute `level >= 3 or level >= 5` is `level >= 3`;
 //! * `k of` in which one branch stands k times or more is that branch, or `k of` the others.
 //!
+//! The first of these is decided by implication, worked out on the trees themselves: an "and" implies what one of its
+//! parts implies, an "or" what all of its cases imply, a condition what holds for every value that satisfies it. A "no"
+//! may be wrong (two trees may mean the same in a way that this does not see) and costs rows; a "yes" never is.
+//!
 //! Conditions on a set are never compared but for equality: different elements may satisfy them.
 
 use super::MAX_DEPTH;
@@ -103,7 +107,8 @@ impl Simplifier {
         None
     }
 
-    /// Whether whatever satisfies `one` satisfies `other`; "no" may be wrong, "yes" never is.
+    /// Whether whatever satisfies `one` satisfies `other`. Trying both ways into two deep trees doubles the work at every
+    /// level, so that the steps are counted.
     fn implies(&mut self, one: &Node, other: &Node) -> bool {
         if self.steps == 0 {
             return false;

@@ -8,9 +8,12 @@ mod explaining;
 mod generate;
 mod meaning;
 mod mistakes;
+mod oracle;
 mod random;
+mod rows;
 mod simpler;
 mod text;
+mod unequal;
 
 use super::*;
 use crate::label::AuthorityId;

@@ -1,5 +1,7 @@
 //! A schema that reads back otherwise than it was written changes what keys mean.
 
+mod declaring;
+
 use proptest::prelude::*;
 
 use super::*;

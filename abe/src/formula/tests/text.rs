@@ -9,6 +9,17 @@ fn canonical(text: &str, expected: &str) {
 }
 
 #[test]
+fn the_examples_of_the_documentation_read() {
+    let page = include_str!("../../formula.rs");
+    let example = page.lines().skip_while(|line| *line != "//! ```text").skip(1).take_while(|line| *line != "//! ```");
+    let policies: Vec<&str> = example.map(|line| line.trim_start_matches("//! ")).collect();
+    assert_eq!(policies.len(), 2);
+    for policy in policies {
+        canonical(policy, policy);
+    }
+}
+
+#[test]
 fn spaces_quotes_and_parentheses_that_say_nothing_go() {
     canonical("role=a", "role = a");
     canonical("\n role\t=\r\n\"a\" ", "role = a");
