@@ -1,12 +1,12 @@
 //! A ciphertext: the encapsulation of one secret, with the policy it enforces.
 
+use crate::DecodeError;
 use crate::backend::{G1_BYTES, G2_BYTES};
 use crate::encoding::{Reader, put_counted};
 use crate::label::{AuthorityId, Scope};
 use crate::parameters::Scheme;
 use crate::policy::{MAX_ROWS, MAX_STATEMENT, Statement};
 use crate::validity::Bucket;
-use crate::DecodeError;
 
 const MAGIC: &[u8; 7] = b"WKABECT";
 const FORMAT: u8 = 1;

@@ -1,7 +1,7 @@
 //! What can go wrong, an enum an operation.
 
-use crate::validity::{Bucket, Serial};
 use crate::AuthorityId;
+use crate::validity::{Bucket, Serial};
 
 /// Bytes of a key, of parameters, of a ciphertext or of a list that are none.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -138,7 +138,9 @@ pub enum SealError {
     #[error("the policy belongs to other public parameters; read it anew under these")]
     OtherParameters,
     /// Formula, time bucket and cover together are too large.
-    #[error("formula and requirements come to {rows} rows, {max} at most; make the formula smaller, or rotate the authority so that the revocation list starts anew")]
+    #[error(
+        "formula and requirements come to {rows} rows, {max} at most; make the formula smaller, or rotate the authority so that the revocation list starts anew"
+    )]
     TooManyRows {
         /// How many.
         rows: usize,
@@ -189,7 +191,9 @@ pub enum RevocationError {
     #[error("the revocation list belongs to another authority or authority version")]
     OtherAuthority,
     /// The list is too old to seal under.
-    #[error("the revocation list was due for renewal at {next_update} and it is {now} (seconds since 1970); fetch the newest list")]
+    #[error(
+        "the revocation list was due for renewal at {next_update} and it is {now} (seconds since 1970); fetch the newest list"
+    )]
     Stale {
         /// When it should have been renewed.
         next_update: u64,
@@ -233,7 +237,9 @@ pub enum OpenError {
         held: AuthorityId,
     },
     /// Sealed under another version of the authority.
-    #[error("sealed under version {found} of the authority, the key is of version {held}; ask for a key of that version")]
+    #[error(
+        "sealed under version {found} of the authority, the key is of version {held}; ask for a key of that version"
+    )]
     OtherVersion {
         /// The ciphertext's.
         found: u32,

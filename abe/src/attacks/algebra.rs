@@ -25,7 +25,10 @@ fn no_exponent_leads_from_one_attribute_to_another() {
     let scope = scope(&authority);
     let label = |text: &str| {
         let attributes = Attributes::parse(text, authority.parameters().schema()).unwrap();
-        attributes.labels(authority.parameters().schema(), &scope, crate::label::Namespace::Attribute).unwrap().remove(0)
+        attributes
+            .labels(authority.parameters().schema(), &scope, crate::label::Namespace::Attribute)
+            .unwrap()
+            .remove(0)
     };
     // Every way in which bytes could have become that exponent: big-endian words of a digest of label or text.
     let number = |bytes: &[u8]| -> Weight {
