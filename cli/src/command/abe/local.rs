@@ -13,7 +13,7 @@ use super::error::InText as _;
 use super::folder::Folder;
 use super::ledger::Ledger;
 use super::when::{self, Edge, When};
-use super::{AbeError, files, now, seed};
+use super::{AbeError, files, inspect, now, seed};
 use crate::args::abe::{self as args, SerialChoice};
 use crate::command::CommandError;
 use crate::error::FileError;
@@ -164,7 +164,7 @@ fn keep(
         key: place.to_owned(),
         authority: key.authority().to_string(),
         version: key.version(),
-        attributes: key.attributes(),
+        attributes: inspect::in_brief(key.attributes()),
         valid_until: key.valid_until().map(|bucket| when::last_moment(parameters.terms(), bucket)),
         serial: key.serial().map(Serial::number),
     };
