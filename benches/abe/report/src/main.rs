@@ -6,6 +6,7 @@
 mod bars;
 mod chart;
 mod charts;
+mod floors;
 mod page;
 mod results;
 mod scale;
@@ -31,7 +32,8 @@ fn run(arguments: &[String]) -> Result<(), String> {
         return Err("usage: wardkeep-abe-report RESULTS PAGE FOLDER".to_owned());
     };
     let text = std::fs::read_to_string(results).map_err(|error| format!("`{results}`: {error}"))?;
-    let results = Results::parse(&text)?;
+    let mut results = Results::parse(&text)?;
+    floors::add(&mut results);
     let shown = format!("{}\n{}\n{}", tables::head(), bars::table(&bars::all(&results)), tables::all(&results));
     println!("\n{shown}");
     page::write(Path::new(page), &shown)?;

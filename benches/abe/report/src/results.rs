@@ -20,7 +20,7 @@ impl Results {
             if !["us", "B"].contains(&unit) || !value.is_finite() || value < 0.0 {
                 return Err(wrong());
             }
-            results.points.entry((peer.into(), metric.into(), policy.into())).or_default().push(value);
+            results.put(peer, metric, policy, value);
         }
         Ok(results)
     }
@@ -48,10 +48,28 @@ impl Results {
         sizes
     }
 
-    /// Every metric and policy of a peer, in the order of their names.
-    pub(crate) fn of<'a>(&'a self, peer: &'a str) -> impl Iterator<Item = (&'a str, &'a str)> {
-        let mine = self.points.keys().filter(move |key| key.0 == peer);
-        mine.map(|key| (key.1.as_str(), key.2.as_str()))
+    /// The policies that a peer was measured at.
+    pub(crate) fn policies(&self, peer: &str) -> Vec<String> {
+        let mut policies: Vec<String> = self.keys(peer).map(|key| key.2.clone()).collect();
+        policies.sort_unstable();
+        policies.dedup();
+        policies
+    }
+
+    /// The metrics of a peer, in the order of their names.
+    pub(crate) fn metrics(&self, peer: &str) -> Vec<&str> {
+        let mut metrics: Vec<&str> = self.keys(peer).map(|key| key.1.as_str()).collect();
+        metrics.dedup();
+        metrics
+    }
+
+    /// Adds a round of one point.
+    pub(crate) fn put(&mut self, peer: &str, metric: &str, policy: &str, value: f64) {
+        self.points.entry((peer.into(), metric.into(), policy.into())).or_default().push(value);
+    }
+
+    fn keys(&self, peer: &str) -> impl Iterator<Item = &(String, String, String)> {
+        self.points.keys().filter(move |key| key.0 == peer)
     }
 }
 

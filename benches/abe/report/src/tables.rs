@@ -74,9 +74,9 @@ fn growth(results: &Results, text: &mut String) {
 }
 
 fn primitives(results: &Results, text: &mut String) {
-    begin("Bare operations of blst in this run, from which the floors are added up", &["us".to_owned()], text);
-    for (metric, policy) in results.of("primitive") {
-        row(metric, [results.get("primitive", metric, policy).map(digits)], text);
+    begin("Bare operations of blst beside each policy, us", &POLICIES.map(title), text);
+    for operation in results.metrics("primitive") {
+        row(operation, POLICIES.map(|policy| results.get("primitive", operation, policy).map(digits)), text);
     }
 }
 
