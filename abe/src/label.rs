@@ -1,12 +1,213 @@
 //! A derived attribute in its canonical bytes.
+//!
+//! ```text
+//! label = authority id (16) | authority version (u32) | namespace (1) | type tag | name | value
+//! ```
+//!
+//! Every field is preceded by its length (u32, all integers big-endian), so that no separator can be forged
+//! into a name; text is NFC. These bytes are hashed to the group: whoever holds the key of a label holds this
+//! authority, this version, this declaration and this value, and nothing else.
+//!
+//! | label | value |
+//! |---|---|
+//! | equal | the text |
+//! | not | the text that the attribute, which is known, does not hold |
+//! | prefix | the prefix as a number, 8 bytes |
+//! | hash prefix | the same, of the first 32 bits of the value's hash |
+
+pub(crate) mod fields;
+mod tag;
+
+use sha2::{Digest, Sha256};
+
+pub(crate) use tag::{DAY, Family, HASH_BITS, Kind, MAX_UNIT, Shape, Tag};
+
+use crate::dyadic::Prefix;
+use crate::syntax::{self, MAX_NAME, MAX_VALUE, Quoted};
+use fields::{Fields, put};
+
+/// Domain separation of the hash whose prefixes stand for inequality.
+const HASH_DOMAIN: &[u8] = b"wardkeep-abe-v1/hash-prefix";
+/// Longest type tag, in bytes.
+const MAX_TAG: usize = 128;
+/// Longest label, in bytes.
+pub(crate) const MAX_LABEL: usize = 6 * 4 + 16 + 4 + 1 + MAX_TAG + MAX_NAME + MAX_VALUE;
+
+/// The name of an authority: random, the same through all its versions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AuthorityId(pub [u8; 16]);
+
+/// Whose labels these are: keys of another authority, or of another version of it, share none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Scope {
+    /// The authority.
+    pub(crate) authority: AuthorityId,
+    /// Its version, from 1.
+    pub(crate) version: u32,
+}
+
+/// What a label speaks of. Names of one namespace mean nothing in another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Namespace {
+    /// Attributes of users.
+    Attribute,
+    /// Until when a key is valid.
+    Validity,
+    /// The serial of a key.
+    Serial,
+    /// Labels of records, for keys that carry the formula.
+    Record,
+}
+
+impl Namespace {
+    /// All of them.
+    pub(crate) const ALL: [Self; 4] = [Self::Attribute, Self::Validity, Self::Serial, Self::Record];
+
+    /// Its byte.
+    pub(crate) fn code(self) -> u8 {
+        match self {
+            Self::Attribute => 1,
+            Self::Validity => 2,
+            Self::Serial => 3,
+            Self::Record => 4,
+        }
+    }
+}
 
 /// One derived attribute: the canonical TLV of authority, namespace, type tag, name and value.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Label(Box<[u8]>);
 
+/// A label taken apart.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Parts<'a> {
+    pub(crate) scope: Scope,
+    pub(crate) namespace: Namespace,
+    pub(crate) tag: &'a [u8],
+    pub(crate) name: &'a str,
+    pub(crate) value: &'a [u8],
+}
+
 impl Label {
+    /// From its parts. Name and text values are in NFC already.
+    pub(crate) fn new(scope: &Scope, namespace: Namespace, tag: &[u8], name: &str, value: &[u8]) -> Self {
+        let mut out = Vec::with_capacity(45 + tag.len() + name.len() + value.len());
+        put(&mut out, &scope.authority.0);
+        put(&mut out, &scope.version.to_be_bytes());
+        put(&mut out, &[namespace.code()]);
+        put(&mut out, tag);
+        put(&mut out, name.as_bytes());
+        put(&mut out, value);
+        Self(out.into())
+    }
+
     /// The canonical bytes, the input of the hash to the group.
     pub(crate) fn as_bytes(&self) -> &[u8] {
         &self.0
     }
+
+    /// Reads a label back. `None` unless the bytes are those of a label that this crate makes: every field within
+    /// its bound, text in NFC, a tag and a value that fit together, nothing behind.
+    pub(crate) fn parse(bytes: &[u8]) -> Option<Self> {
+        let parts = Parts::read(bytes)?;
+        let tag = Tag::from_bytes(parts.tag)?;
+        tag.fits(parts.value).then(|| Self(bytes.into()))
+    }
+
+    /// Its parts; `None` only of bytes that did not come from here.
+    pub(crate) fn parts(&self) -> Option<Parts<'_>> {
+        Parts::read(&self.0)
+    }
+
+    /// What it says, for people: `role = doctor`, `level: prefix 1101 of 8 bits`, `dept != surgery`.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        let described = self.parts().and_then(|parts| Some((Tag::from_bytes(parts.tag)?, parts)));
+        let Some((tag, parts)) = described else { return "a label of another format".to_owned() };
+        let name = Quoted(parts.name);
+        let text = String::from_utf8_lossy(parts.value);
+        let number = <[u8; 8]>::try_from(parts.value).map_or(0, u64::from_be_bytes);
+        match tag.kind {
+            Kind::Equal => format!("{name} = {}", Quoted(&text)),
+            Kind::Not => format!("{name} != {}", Quoted(&text)),
+            Kind::Prefix(0) => format!("{name}: any of {} bits", tag.shape.bits),
+            Kind::Prefix(len) => {
+                format!("{name}: prefix {number:0len$b} of {} bits", tag.shape.bits, len = usize::from(len))
+            }
+            Kind::HashPrefix(len) => {
+                format!("{name}: hash prefix {number:0len$b} of {HASH_BITS} bits", len = usize::from(len))
+            }
+        }
+    }
 }
+
+impl<'a> Parts<'a> {
+    fn read(bytes: &'a [u8]) -> Option<Self> {
+        if bytes.len() > MAX_LABEL {
+            return None;
+        }
+        let mut fields = Fields::new(bytes);
+        let authority = AuthorityId(fields.exactly()?);
+        let version = u32::from_be_bytes(fields.exactly()?);
+        let [code] = fields.exactly()?;
+        let namespace = Namespace::ALL.into_iter().find(|namespace| namespace.code() == code)?;
+        let tag = fields.field(MAX_TAG)?;
+        let name = fields.text(MAX_NAME)?;
+        let value = fields.field(MAX_VALUE)?;
+        let normal = syntax::name(name).is_ok_and(|normal| *normal == *name);
+        let parts = Self { scope: Scope { authority, version }, namespace, tag, name, value };
+        (normal && fields.left() == 0).then_some(parts)
+    }
+}
+
+/// Makes the labels of one attribute.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Maker<'a> {
+    pub(crate) scope: &'a Scope,
+    pub(crate) namespace: Namespace,
+    pub(crate) shape: &'a Shape,
+    pub(crate) name: &'a str,
+}
+
+impl Maker<'_> {
+    fn label(&self, kind: Kind, value: &[u8]) -> Label {
+        let tag = Tag { kind, shape: self.shape.clone() };
+        Label::new(self.scope, self.namespace, &tag.to_bytes(), self.name, value)
+    }
+
+    /// It holds this text.
+    pub(crate) fn equal(&self, text: &str) -> Label {
+        self.label(Kind::Equal, text.as_bytes())
+    }
+
+    /// It is known and does not hold this text.
+    pub(crate) fn not(&self, text: &str) -> Label {
+        self.label(Kind::Not, text.as_bytes())
+    }
+
+    /// Its number begins with these bits.
+    pub(crate) fn prefix(&self, prefix: Prefix) -> Label {
+        self.label(Kind::Prefix(bits(prefix.len)), &prefix.value.to_be_bytes())
+    }
+
+    /// The hash of its text begins with these bits.
+    pub(crate) fn hash_prefix(&self, prefix: Prefix) -> Label {
+        self.label(Kind::HashPrefix(bits(prefix.len)), &prefix.value.to_be_bytes())
+    }
+
+    /// The hash that stands for a text in inequalities: 32 bits, bound to everything that its label is.
+    pub(crate) fn hash(&self, text: &str) -> u64 {
+        let mut input = Vec::new();
+        put(&mut input, HASH_DOMAIN);
+        put(&mut input, self.equal(text).as_bytes());
+        let digest = Sha256::digest(&input);
+        digest.iter().take(4).fold(0, |bits, byte| (bits << 8) | u64::from(*byte))
+    }
+}
+
+fn bits(len: u32) -> u8 {
+    u8::try_from(len).unwrap_or(u8::MAX)
+}
+
+#[cfg(test)]
+mod tests;

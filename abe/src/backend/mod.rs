@@ -15,6 +15,8 @@
 pub(crate) mod ark;
 #[cfg(feature = "blst")]
 pub(crate) mod blst;
+#[cfg(test)]
+pub(crate) mod tests;
 
 use std::fmt::Debug;
 

@@ -1,0 +1,195 @@
+//! Points of G1 and G2 in projective coordinates, their additions and multiplications.
+//!
+//! Every addition is blst's complete one (`add_or_double`): it is right for equal points, opposite ones and the point at
+//! infinity, and takes the same time for all of them.
+#![expect(unsafe_code, reason = "the raw interface of blst; every pointer comes from a live reference")]
+
+use blst::{blst_p1, blst_p1_affine, blst_p2, blst_p2_affine};
+use zeroize::Zeroize;
+
+use super::scalar::Secret;
+use super::select::Limbs;
+
+/// Bits of the group order: blst's multiplication always walks all of them.
+const ORDER_BITS: usize = 255;
+
+/// A point of G1, zeroed on drop. Its limbs are always those of a point on the curve, reduced.
+#[derive(Clone)]
+pub(crate) struct G1(pub(super) blst_p1);
+
+/// A point of G2, zeroed on drop. Its limbs are always those of a point on the curve, reduced.
+#[derive(Clone)]
+pub(crate) struct G2(pub(super) blst_p2);
+
+impl Zeroize for G1 {
+    fn zeroize(&mut self) {
+        self.0.x.wipe();
+        self.0.y.wipe();
+        self.0.z.wipe();
+    }
+}
+
+impl Zeroize for G2 {
+    fn zeroize(&mut self) {
+        self.0.x.wipe();
+        self.0.y.wipe();
+        self.0.z.wipe();
+    }
+}
+
+impl Drop for G1 {
+    fn drop(&mut self) {
+        self.zeroize();
+    }
+}
+
+impl Drop for G2 {
+    fn drop(&mut self) {
+        self.zeroize();
+    }
+}
+
+impl G1 {
+    /// The point at infinity: blst's form of it has every limb zero.
+    pub(super) fn infinity() -> Self {
+        Self(blst_p1::default())
+    }
+
+    pub(super) fn generator() -> Self {
+        // SAFETY: the pointer is to a constant of blst's.
+        Self(unsafe { *blst::blst_p1_generator() })
+    }
+
+    pub(super) fn is_infinity(&self) -> bool {
+        // SAFETY: a live point.
+        unsafe { blst::blst_p1_is_inf(&raw const self.0) }
+    }
+
+    pub(super) fn from_affine(affine: &blst_p1_affine) -> Self {
+        let mut out = Self::infinity();
+        // SAFETY: a live input and a live output.
+        unsafe { blst::blst_p1_from_affine(&raw mut out.0, affine) };
+        out
+    }
+
+    /// RFC 9380, section 8.8.1: the random-oracle suite of G1.
+    pub(super) fn hash(dst: &[u8], message: &[u8]) -> Self {
+        let mut out = Self::infinity();
+        // SAFETY: pointer and length of each input belong together; the augmentation is absent, with length zero.
+        unsafe {
+            blst::blst_hash_to_g1(
+                &raw mut out.0,
+                message.as_ptr(),
+                message.len(),
+                dst.as_ptr(),
+                dst.len(),
+                std::ptr::null(),
+                0,
+            );
+        }
+        out
+    }
+
+    /// Complete and constant-time.
+    pub(super) fn add_assign(&mut self, other: &Self) {
+        let sum = &raw mut self.0;
+        // SAFETY: two live points; blst reads its inputs before it writes, and allows the output to be one of them.
+        unsafe { blst::blst_p1_add_or_double(sum, sum, &raw const other.0) };
+    }
+
+    /// Complete and constant-time; `other` may be the point at infinity (all zeros).
+    pub(super) fn add_affine_assign(&mut self, other: &blst_p1_affine) {
+        let sum = &raw mut self.0;
+        // SAFETY: as for `add_assign`.
+        unsafe { blst::blst_p1_add_or_double_affine(sum, sum, other) };
+    }
+
+    pub(super) fn double_assign(&mut self) {
+        let point = &raw mut self.0;
+        // SAFETY: a live point, which may be input and output.
+        unsafe { blst::blst_p1_double(point, point) };
+    }
+
+    pub(super) fn negated(&self) -> Self {
+        let mut out = self.clone();
+        // SAFETY: a live point.
+        unsafe { blst::blst_p1_cneg(&raw mut out.0, true) };
+        out
+    }
+
+    /// blst's constant-time multiplication. It branches once, on an exponent of zero, which no drawn one is.
+    pub(super) fn mul_secret(&self, scalar: &Secret) -> Self {
+        let plain = scalar.plain();
+        self.mul_bytes(&plain.0.b)
+    }
+
+    /// The point to the power of 32 little-endian bytes below the order.
+    pub(super) fn mul_bytes(&self, little_endian: &[u8; 32]) -> Self {
+        let mut out = Self::infinity();
+        // SAFETY: live points; blst reads 255 bits, which are 32 bytes.
+        unsafe { blst::blst_p1_mult(&raw mut out.0, &raw const self.0, little_endian.as_ptr(), ORDER_BITS) };
+        out
+    }
+}
+
+impl G2 {
+    /// The point at infinity: blst's form of it has every limb zero.
+    pub(super) fn infinity() -> Self {
+        Self(blst_p2::default())
+    }
+
+    pub(super) fn generator() -> Self {
+        // SAFETY: the pointer is to a constant of blst's.
+        Self(unsafe { *blst::blst_p2_generator() })
+    }
+
+    pub(super) fn is_infinity(&self) -> bool {
+        // SAFETY: a live point.
+        unsafe { blst::blst_p2_is_inf(&raw const self.0) }
+    }
+
+    pub(super) fn from_affine(affine: &blst_p2_affine) -> Self {
+        let mut out = Self::infinity();
+        // SAFETY: a live input and a live output.
+        unsafe { blst::blst_p2_from_affine(&raw mut out.0, affine) };
+        out
+    }
+
+    /// Complete and constant-time.
+    pub(super) fn add_assign(&mut self, other: &Self) {
+        let sum = &raw mut self.0;
+        // SAFETY: two live points; blst reads its inputs before it writes, and allows the output to be one of them.
+        unsafe { blst::blst_p2_add_or_double(sum, sum, &raw const other.0) };
+    }
+
+    /// Complete and constant-time; `other` may be the point at infinity (all zeros).
+    pub(super) fn add_affine_assign(&mut self, other: &blst_p2_affine) {
+        let sum = &raw mut self.0;
+        // SAFETY: as for `add_assign`.
+        unsafe { blst::blst_p2_add_or_double_affine(sum, sum, other) };
+    }
+
+    pub(super) fn double_assign(&mut self) {
+        let point = &raw mut self.0;
+        // SAFETY: a live point, which may be input and output.
+        unsafe { blst::blst_p2_double(point, point) };
+    }
+}
+
+/// Affine forms of many points with one inversion for all. The point at infinity comes out as all zeros.
+pub(super) fn g1_to_affine(points: &[&G1]) -> Vec<blst_p1_affine> {
+    let pointers: Vec<*const blst_p1> = points.iter().map(|point| &raw const point.0).collect();
+    let mut out = vec![blst_p1_affine::zeroed(); points.len()];
+    // SAFETY: as many pointers to live points as the output has room for; blst reads no further pointer.
+    unsafe { blst::blst_p1s_to_affine(out.as_mut_ptr(), pointers.as_ptr(), pointers.len()) };
+    out
+}
+
+/// Affine forms of many points with one inversion for all. The point at infinity comes out as all zeros.
+pub(super) fn g2_to_affine(points: &[&G2]) -> Vec<blst_p2_affine> {
+    let pointers: Vec<*const blst_p2> = points.iter().map(|point| &raw const point.0).collect();
+    let mut out = vec![blst_p2_affine::zeroed(); points.len()];
+    // SAFETY: as many pointers to live points as the output has room for; blst reads no further pointer.
+    unsafe { blst::blst_p2s_to_affine(out.as_mut_ptr(), pointers.as_ptr(), pointers.len()) };
+    out
+}

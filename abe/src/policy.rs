@@ -1,0 +1,229 @@
+//! What a ciphertext asks of a key: a formula over attributes, and what time and revocation add to it.
+
+use crate::backend::Backend;
+use crate::dyadic::Prefix;
+use crate::encoding::{Reader, put_counted};
+use crate::formula::Formula;
+use crate::gate::Gate;
+use crate::label::{Label, Namespace};
+use crate::parameters::PublicParameters;
+use crate::revocation::RevocationList;
+use crate::validity::Bucket;
+use crate::{DecodeError, OpenError, PolicyError, RevocationError, SealError};
+
+/// Most rows of formula, time bucket and cover together.
+pub const MAX_ROWS: usize = 512;
+/// Longest policy text, in bytes.
+pub const MAX_POLICY: usize = 64 * 1024;
+/// Longest encoded statement: text, bucket, and a cover of [`MAX_ROWS`] nodes.
+pub(crate) const MAX_STATEMENT: usize = MAX_POLICY + 64 + MAX_ROWS * 5;
+
+/// A policy that ciphertexts are sealed under.
+#[derive(Debug, Clone)]
+pub struct AccessPolicy {
+    formula: Formula,
+    bucket: Option<Bucket>,
+    cover: Option<Cover>,
+    parameters: [u8; 32],
+    gate: Gate,
+}
+
+/// Which serials may open: the nodes below which none is revoked, and the list that says so.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Cover {
+    pub(crate) list_number: u64,
+    pub(crate) issued_at: u64,
+    pub(crate) nodes: Vec<Prefix>,
+}
+
+impl AccessPolicy {
+    /// Reads a formula under the declarations of these parameters.
+    ///
+    /// # Errors
+    /// [`PolicyError`] with the place in the text and what to write instead.
+    pub fn parse<B: Backend>(text: &str, parameters: &PublicParameters<B>) -> Result<Self, PolicyError> {
+        Self::of(Formula::parse(text, parameters.schema())?, parameters)
+    }
+
+    /// The policy of a formula.
+    ///
+    /// # Errors
+    /// [`PolicyError`] where the formula does not fit the declarations of these parameters.
+    pub fn of<B: Backend>(formula: Formula, parameters: &PublicParameters<B>) -> Result<Self, PolicyError> {
+        let gate = formula.gate(parameters.schema(), parameters.scope(), Namespace::Attribute)?;
+        Ok(Self { formula, bucket: None, cover: None, parameters: *parameters.fingerprint(), gate })
+    }
+
+    /// Asks for keys that are valid in this time bucket or later: an expired key opens nothing sealed after it.
+    #[must_use]
+    pub fn valid_from(mut self, bucket: Bucket) -> Self {
+        self.bucket = Some(bucket);
+        self
+    }
+
+    /// Asks for keys that this list does not revoke. Goes with [`AccessPolicy::valid_from`]: serials that expired
+    /// before its bucket need no place in the cover.
+    ///
+    /// # Errors
+    /// [`RevocationError::Stale`] for a list past its renewal, [`RevocationError::FromTheFuture`],
+    /// [`RevocationError::OtherAuthority`]. `now` in seconds since 1970.
+    pub fn excluding<B: Backend>(
+        mut self,
+        list: &RevocationList,
+        parameters: &PublicParameters<B>,
+        now: u64,
+    ) -> Result<Self, RevocationError> {
+        list.check(parameters, now)?;
+        let nodes = list.cover(parameters.terms(), self.bucket);
+        self.cover = Some(Cover { list_number: list.number(), issued_at: list.issued_at(), nodes });
+        Ok(self)
+    }
+
+    /// The formula.
+    #[must_use]
+    pub fn formula(&self) -> &Formula {
+        &self.formula
+    }
+
+    /// The time bucket that keys must reach.
+    #[must_use]
+    pub fn bucket(&self) -> Option<Bucket> {
+        self.bucket
+    }
+
+    /// The number of the revocation list it was sealed with.
+    #[must_use]
+    pub fn revocation_list(&self) -> Option<u64> {
+        self.cover.as_ref().map(|cover| cover.list_number)
+    }
+
+    /// What a holder of these labels would still need, in the cheapest way; empty if nothing.
+    pub(crate) fn missing<B: Backend>(
+        &self,
+        parameters: &PublicParameters<B>,
+        holds: &dyn Fn(&Label) -> bool,
+    ) -> Vec<String> {
+        let scope = parameters.scope();
+        let mut missing = self.formula.explain(parameters.schema(), scope, Namespace::Attribute, holds).missing();
+        if let Some(bucket) = self.bucket {
+            if !parameters.terms().validity_gate(scope, bucket).satisfied(holds) {
+                missing.push(format!("validity in time bucket {} or later (the key has expired)", bucket.number()));
+            }
+        }
+        if let Some(cover) = &self.cover {
+            if !parameters.terms().serial_gate(scope, &cover.nodes).satisfied(holds) {
+                missing.push(format!("a serial that revocation list {} does not revoke", cover.list_number));
+            }
+        }
+        missing
+    }
+
+    /// Whether it was made under these parameters.
+    pub(crate) fn belongs_to<B: Backend>(&self, parameters: &PublicParameters<B>) -> bool {
+        self.parameters == *parameters.fingerprint()
+    }
+
+    /// The whole tree: formula and requirements.
+    pub(crate) fn gate<B: Backend>(&self, parameters: &PublicParameters<B>) -> Result<Gate, SealError> {
+        let (terms, scope) = (parameters.terms(), parameters.scope());
+        let mut parts = vec![self.gate.clone()];
+        if let Some(bucket) = self.bucket {
+            if !terms.has_bucket(bucket) {
+                return Err(SealError::BucketOutOfRange { bucket });
+            }
+            parts.push(terms.validity_gate(scope, bucket));
+        }
+        if let Some(cover) = &self.cover {
+            if self.bucket.is_none() {
+                return Err(SealError::CoverWithoutBucket);
+            }
+            if cover.nodes.is_empty() {
+                return Err(SealError::AllRevoked);
+            }
+            parts.push(terms.serial_gate(scope, &cover.nodes));
+        }
+        let rows = parts.iter().map(Gate::rows).sum();
+        if rows > MAX_ROWS {
+            return Err(SealError::TooManyRows { rows, max: MAX_ROWS });
+        }
+        Ok(if let [_] = parts.as_slice() { parts.swap_remove(0) } else { Gate::All(parts) })
+    }
+
+    /// The one encoding of the policy, as it stands in a ciphertext and is bound by it.
+    pub(crate) fn statement(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        put_counted(&mut out, self.formula.to_string().as_bytes());
+        out.push(u8::from(self.bucket.is_some()));
+        if let Some(bucket) = self.bucket {
+            out.extend_from_slice(&bucket.number().to_be_bytes());
+        }
+        out.push(u8::from(self.cover.is_some()));
+        if let Some(Cover { list_number, issued_at, nodes }) = &self.cover {
+            out.extend_from_slice(&list_number.to_be_bytes());
+            out.extend_from_slice(&issued_at.to_be_bytes());
+            out.extend_from_slice(&u16::try_from(nodes.len()).unwrap_or(u16::MAX).to_be_bytes());
+            for Prefix { len, value } in nodes {
+                out.push(u8::try_from(*len).unwrap_or(u8::MAX));
+                out.extend_from_slice(&u32::try_from(*value).unwrap_or(u32::MAX).to_be_bytes());
+            }
+        }
+        out
+    }
+
+    /// Reads a statement out of a ciphertext; anything but its one encoding is refused.
+    pub(crate) fn from_statement<B: Backend>(
+        bytes: &[u8],
+        parameters: &PublicParameters<B>,
+    ) -> Result<Self, OpenError> {
+        let Statement { text, bucket, cover } = Statement::read(bytes)?;
+        let mut policy = Self::parse(text, parameters)?;
+        policy.bucket = bucket;
+        policy.cover = cover;
+        let bits = u32::from(parameters.terms().serial_bits());
+        let fits = |node: &Prefix| node.len <= bits && node.value < 1 << node.len;
+        if policy.cover.as_ref().is_some_and(|cover| !cover.nodes.iter().all(fits)) {
+            return Err(DecodeError::Malformed { part: "cover" }.into());
+        }
+        if policy.statement() != bytes {
+            return Err(DecodeError::Malformed { part: "policy, which is not in its canonical form," }.into());
+        }
+        Ok(policy)
+    }
+}
+
+/// The fields of a statement, before the formula is looked at.
+pub(crate) struct Statement<'a> {
+    pub(crate) text: &'a str,
+    pub(crate) bucket: Option<Bucket>,
+    pub(crate) cover: Option<Cover>,
+}
+
+impl<'a> Statement<'a> {
+    pub(crate) fn read(bytes: &'a [u8]) -> Result<Self, DecodeError> {
+        let mut reader = Reader::new(bytes);
+        let text = reader.text(MAX_POLICY, "policy text")?;
+        let bucket = if flag(&mut reader, "bucket")? { Some(Bucket::new(reader.u32("bucket")?)) } else { None };
+        let cover = if flag(&mut reader, "cover")? { Some(read_cover(&mut reader)?) } else { None };
+        reader.end()?;
+        Ok(Self { text, bucket, cover })
+    }
+}
+
+fn flag(reader: &mut Reader<'_>, part: &'static str) -> Result<bool, DecodeError> {
+    match reader.u8(part)? {
+        0 => Ok(false),
+        1 => Ok(true),
+        _ => Err(DecodeError::Malformed { part }),
+    }
+}
+
+fn read_cover(reader: &mut Reader<'_>) -> Result<Cover, DecodeError> {
+    let (list_number, issued_at) = (reader.u64("cover")?, reader.u64("cover")?);
+    let count = usize::from(reader.u16("cover")?);
+    if count > MAX_ROWS {
+        return Err(DecodeError::TooLong { part: "cover", len: count, max: MAX_ROWS });
+    }
+    let mut node = || Ok(Prefix { len: u32::from(reader.u8("cover")?), value: u64::from(reader.u32("cover")?) });
+    let nodes: Result<Vec<Prefix>, DecodeError> = (0..count).map(|_| node()).collect();
+    Ok(Cover { list_number, issued_at, nodes: nodes? })
+}

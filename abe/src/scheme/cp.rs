@@ -1,0 +1,160 @@
+//! FABEO CP-ABE, multi-use form, as a key encapsulation (Riepel and Wee, CCS 2022, figure 3 and section 5).
+//!
+//! The policy is a monotone span program with rows i, shares lambda_i and rho(i) = 1 + number of earlier rows
+//! with the same attribute; tau is the largest rho. H hashes attributes to G1, B is one more point of G1.
+//!
+//! | step | what |
+//! |---|---|
+//! | [`setup`] | alpha random; public `e(g1,g2)^alpha`; master `A1 = g1^alpha`, alpha itself is dropped |
+//! | [`key`] | r random; `sk1 = g2^r`, `sk2[x] = H(x)^r`, `sk3 = A1 . B^r` |
+//! | [`encapsulate`] | s, s'_1..s'_tau random; `ct1 = g2^s`, `ct2[j] = g2^{s'_j}`, `ct3[i] = B^{lambda_i} . H(pi(i))^{s'_{rho(i)}}`, `K = (e(g1,g2)^alpha)^s` |
+//! | [`decapsulate`] | `K = e(sk3, ct1) . prod_j e(prod_{rho(i)=j} sk2[pi(i)]^{gamma_i}, ct2[j]) / e(prod_i ct3[i]^{gamma_i}, sk1)` |
+//!
+//! Exponents are written multiplicatively here as in the paper, points additively in the code.
+
+use std::sync::Arc;
+
+use crate::backend::{Backend, SecretScalar};
+use crate::hashes::Hashed;
+use crate::span::{Row, Share, Step};
+
+/// What encapsulation needs of the public parameters, with multiples worked out beforehand.
+pub(crate) struct Base<B: Backend> {
+    /// B, hashed under a tag of its own: in the attributes' it would give `g1^alpha = sk3 / sk2[B]` away.
+    pub(crate) blind: B::G1Table,
+    /// `e(g1,g2)^alpha`.
+    pub(crate) pairing: B::GtTable,
+}
+
+/// The secret parts of a user's key; `sk2` in the order of the labels.
+pub(crate) struct KeyPoints<B: Backend> {
+    pub(crate) sk1: B::G2,
+    pub(crate) sk2: Vec<B::G1>,
+    pub(crate) sk3: B::G1,
+}
+
+/// The randomness of one encapsulation.
+pub(crate) struct Exponents<S> {
+    /// s.
+    pub(crate) secret: S,
+    /// s'_1 .. s'_tau.
+    pub(crate) repeats: Vec<S>,
+    /// lambda, a row each.
+    pub(crate) shares: Vec<Share<S>>,
+}
+
+/// The points of one encapsulation.
+pub(crate) struct Encapsulation<B: Backend> {
+    pub(crate) ct1: B::G2,
+    pub(crate) ct2: Vec<B::G2>,
+    pub(crate) ct3: Vec<B::G1>,
+}
+
+/// `(e(g1,g2)^alpha, A1)`.
+pub(crate) fn setup<B: Backend>(alpha: &B::Secret) -> (B::Gt, B::G1) {
+    let master = B::g1_mul_gen_secret(alpha);
+    (B::multi_pairing(&[(&master, &B::g2_generator())]), master)
+}
+
+/// The key for these attributes.
+pub(crate) fn key<B: Backend>(master: &B::G1, base: &Base<B>, hashed: &[Arc<Hashed<B>>], r: &B::Secret) -> KeyPoints<B> {
+    KeyPoints {
+        sk1: B::g2_mul_gen_secret(r),
+        sk2: Hashed::each_mul_secret(hashed, r),
+        sk3: B::g1_add(master, &B::g1_table_mul_secret(&base.blind, r)),
+    }
+}
+
+/// Another key for the same attributes, as if r + t had been drawn: who sees both learns nothing that binds them.
+pub(crate) fn rerandomise<B: Backend>(
+    points: &KeyPoints<B>,
+    base: &Base<B>,
+    hashed: &[Arc<Hashed<B>>],
+    t: &B::Secret,
+) -> KeyPoints<B> {
+    let more = Hashed::each_mul_secret(hashed, t);
+    KeyPoints {
+        sk1: B::g2_add(&points.sk1, &B::g2_mul_gen_secret(t)),
+        sk2: points.sk2.iter().zip(&more).map(|(point, more)| B::g1_add(point, more)).collect(),
+        sk3: B::g1_add(&points.sk3, &B::g1_table_mul_secret(&base.blind, t)),
+    }
+}
+
+/// The encapsulation and its key K.
+pub(crate) fn encapsulate<B: Backend>(
+    base: &Base<B>,
+    rows: &[Row<'_>],
+    hashed: &[Arc<Hashed<B>>],
+    exponents: &Exponents<B::Secret>,
+) -> (Encapsulation<B>, B::Gt) {
+    let Exponents { secret, repeats, shares } = exponents;
+    let blinds = shares.iter().map(|share| {
+        let whole = if share.whole { share.masked.add(secret) } else { share.masked.duplicate() };
+        B::g1_table_mul_secret(&base.blind, &whole)
+    });
+    // Rows of one copy share their exponent, so that they are raised together.
+    let mut raised: Vec<Option<B::G1>> = vec![None; rows.len()];
+    for (copy, repeat) in repeats.iter().enumerate() {
+        let members = rows.iter().zip(hashed).zip(&mut raised).filter(|((row, _), _)| row.copy == copy);
+        let (points, places): (Vec<Arc<Hashed<B>>>, Vec<&mut Option<B::G1>>) =
+            members.map(|((_, hashed), place)| (Arc::clone(hashed), place)).unzip();
+        for (place, point) in places.into_iter().zip(Hashed::each_mul_secret(&points, repeat)) {
+            *place = Some(point);
+        }
+    }
+    let encapsulation = Encapsulation {
+        ct1: B::g2_mul_gen_secret(secret),
+        ct2: repeats.iter().map(B::g2_mul_gen_secret).collect(),
+        ct3: blinds.zip(raised.iter().flatten()).map(|(blind, raised)| B::g1_add(&blind, raised)).collect(),
+    };
+    (encapsulation, B::gt_table_pow_secret(&base.pairing, secret))
+}
+
+/// One row as the holder of a key uses it: its number and coefficient with the ciphertext's and the key's point.
+pub(crate) struct Opened<'a, B: Backend> {
+    pub(crate) step: &'a Step<B::Public>,
+    pub(crate) copy: usize,
+    pub(crate) ct3: B::G1,
+    pub(crate) sk2: &'a B::G1,
+}
+
+/// K, from the rows of a plan.
+pub(crate) fn decapsulate<B: Backend>(
+    (sk1, sk3): (&B::G2, &B::G1),
+    ct1: &B::G2,
+    ct2: &[(usize, B::G2)],
+    rows: &[Opened<'_, B>],
+) -> B::Gt {
+    let blinds = B::g1_neg(&weighted::<B>(rows.iter().map(|row| (row.step, &row.ct3))));
+    let of_copy = |copy: usize| rows.iter().filter(move |row| row.copy == copy).map(|row| (row.step, row.sk2));
+    let held: Vec<(B::G1, &B::G2)> =
+        ct2.iter().map(|(copy, point)| (weighted::<B>(of_copy(*copy)), point)).collect();
+    let mut pairs: Vec<(&B::G1, &B::G2)> = vec![(sk3, ct1), (&blinds, sk1)];
+    pairs.extend(held.iter().map(|(sum, point)| (sum, *point)));
+    B::multi_pairing(&pairs)
+}
+
+/// The sum of points, each to the coefficient of its step. Coefficients of one are additions alone.
+pub(crate) fn weighted<'a, B: Backend>(terms: impl Iterator<Item = (&'a Step<B::Public>, &'a B::G1)>) -> B::G1 {
+    let (mut plain, mut points, mut weights) = (Vec::new(), Vec::new(), Vec::new());
+    for (step, point) in terms {
+        match step.weight {
+            None => plain.push(point),
+            Some(weight) => {
+                points.push(point);
+                weights.push(weight);
+            }
+        }
+    }
+    let sum = B::g1_sum(&plain);
+    if points.is_empty() { sum } else { B::g1_add(&sum, &B::g1_msm_public(&points, &weights)) }
+}
+
+impl<B: Backend> Drop for KeyPoints<B> {
+    fn drop(&mut self) {
+        use zeroize::Zeroize;
+        self.sk1.zeroize();
+        self.sk2.iter_mut().for_each(Zeroize::zeroize);
+        self.sk3.zeroize();
+    }
+}

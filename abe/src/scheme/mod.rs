@@ -1,0 +1,4 @@
+//! The algebra: FABEO, in its two forms.
+
+pub(crate) mod cp;
+pub(crate) mod kp;

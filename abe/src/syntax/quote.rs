@@ -1,0 +1,83 @@
+//! Text for readers: quoting where it is needed, excerpts for messages, the caret below a mistake.
+
+use std::fmt::{self, Write as _};
+
+use unicode_normalization::char::is_combining_mark;
+
+use super::Position;
+use super::normal::is_unseen;
+
+/// Words of the language, which names and values are only in quotes.
+pub(crate) const KEYWORDS: [&str; 5] = ["and", "or", "of", "in", "not"];
+
+/// Characters of a line that are shown around a mistake.
+const SHOWN: usize = 76;
+/// Characters of an input that a message repeats.
+const EXCERPT: usize = 60;
+
+/// Whether a bare word may begin with it. A combining mark would join what stands before it.
+pub(crate) fn is_start(letter: char) -> bool {
+    letter == '_' || letter.is_ascii_alphabetic() || (letter.is_alphabetic() && !is_combining_mark(letter))
+}
+
+/// Whether a bare word may go on with it.
+pub(super) fn is_word(letter: char) -> bool {
+    is_start(letter) || matches!(letter, '.' | '-') || letter.is_numeric() || is_combining_mark(letter)
+}
+
+/// A name or a text value as the canonical forms write it: in quotes only if it would not read back without.
+pub(crate) struct Quoted<'a>(pub(crate) &'a str);
+
+impl fmt::Display for Quoted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let bare = self.0.starts_with(is_start)
+            && self.0.chars().all(|letter| is_word(letter) && !is_unseen(letter))
+            && !KEYWORDS.contains(&self.0);
+        if bare {
+            return f.write_str(self.0);
+        }
+        f.write_char('"')?;
+        for letter in self.0.chars() {
+            match letter {
+                '"' | '\\' => write!(f, "\\{letter}")?,
+                '\n' => f.write_str("\\n")?,
+                '\t' => f.write_str("\\t")?,
+                unseen if is_unseen(unseen) => write!(f, "\\u{{{:x}}}", u32::from(unseen))?,
+                seen => f.write_char(seen)?,
+            }
+        }
+        f.write_char('"')
+    }
+}
+
+/// The beginning of an input, for a message.
+pub(crate) fn excerpt(input: &str) -> String {
+    let mut shown: String = input.chars().take(EXCERPT).map(seen).collect();
+    if shown.len() < input.len() && input.chars().nth(EXCERPT).is_some() {
+        shown.push('…');
+    }
+    shown
+}
+
+/// A message with the line it speaks of and a caret below the place.
+pub(crate) fn render(message: &dyn fmt::Display, at: Position, text: &str) -> String {
+    let Some(line) = at.line.checked_sub(1).and_then(|above| text.split('\n').nth(above)) else {
+        return message.to_string();
+    };
+    let column = at.column.saturating_sub(1);
+    let first = column.saturating_sub(SHOWN / 2);
+    let mut shown: String = line.chars().skip(first).take(SHOWN).map(seen).collect();
+    if first > 0 {
+        shown.replace_range(..shown.chars().next().map_or(0, char::len_utf8), "…");
+    }
+    format!("{message}\n  | {}\n  | {}^", shown.trim_end(), " ".repeat(column - first))
+}
+
+/// What a terminal may be shown.
+fn seen(letter: char) -> char {
+    match letter {
+        '\t' => ' ',
+        unseen if is_unseen(unseen) => '\u{fffd}',
+        letter => letter,
+    }
+}
