@@ -60,8 +60,8 @@ impl<B: Backend> Authority<B> {
         let held = self.held(grant)?;
         let parameters = self.parameters();
         let r = seed.draws(b"wardkeep abe 1 user key").scalar(Draw::KeyExponent, 0);
-        let hashed = parameters.hashes().get_each(&held.labels);
-        let points = cp::key(&self.0.point, parameters.base(), &hashed, &r);
+        let labels: Vec<&Label> = held.labels.iter().collect();
+        let points = cp::key(&self.0.point, parameters.base(), (parameters.attribute_hash(), &labels), &r);
         Ok(UserKey::new(parameters, held, points))
     }
 

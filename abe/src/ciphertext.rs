@@ -35,7 +35,7 @@ pub(crate) struct Points {
 
 impl Ciphertext {
     pub(crate) fn new(scheme: Scheme, scope: Scope, statement: Vec<u8>, points: Points) -> Self {
-        let mut bytes = [MAGIC.as_slice(), &[FORMAT, scheme as u8], scope.authority.as_bytes()].concat();
+        let mut bytes = [MAGIC.as_slice(), &[FORMAT, scheme as u8], &scope.authority.0].concat();
         bytes.extend_from_slice(&scope.version.to_be_bytes());
         put_counted(&mut bytes, &statement);
         for count in [points.in_g2.len(), points.in_g1.len()] {
@@ -64,7 +64,7 @@ impl Ciphertext {
             version => return Err(DecodeError::UnknownFormat { version }),
         }
         let scheme = Scheme::from_number(reader.u8("scheme")?).ok_or(DecodeError::Malformed { part: "scheme" })?;
-        let authority = AuthorityId::from_bytes(*reader.array("authority")?);
+        let authority = AuthorityId(*reader.array("authority")?);
         let scope = Scope { authority, version: reader.u32("authority version")? };
         let statement = reader.counted(MAX_STATEMENT, "policy")?;
         if scheme == Scheme::CiphertextPolicy {

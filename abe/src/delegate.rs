@@ -2,12 +2,12 @@
 
 use crate::backend::Backend;
 use crate::key::{Held, UserKey};
-use crate::label::{Label, Namespace};
+use crate::label::{Label, Namespace, Scope};
 use crate::parameters::PublicParameters;
 use crate::scheme::cp::{self, KeyPoints};
 use crate::seed::{Draw, Seed};
 use crate::validity::Bucket;
-use crate::{DelegateError, Schema};
+use crate::{Attributes, DelegateError, Schema, Value};
 
 /// What a derived key is to lack.
 #[derive(Debug, Clone, Default)]
@@ -51,7 +51,8 @@ impl<B: Backend> UserKey<B> {
         let sk2 = labels.iter().filter_map(|label| self.point(label).cloned()).collect();
         let kept = KeyPoints { sk1: held.sk1.clone(), sk2, sk3: held.sk3.clone() };
         let t = seed.draws(b"wardkeep abe 1 delegated key").scalar(Draw::KeyExponent, 0);
-        let points = cp::rerandomise(&kept, parameters.base(), &parameters.hashes().get_each(&labels), &t);
+        let raised: Vec<&Label> = labels.iter().collect();
+        let points = cp::rerandomise(&kept, parameters.base(), (parameters.attribute_hash(), &raised), &t);
         Ok(Self::new(parameters, Held { valid_until, serial: self.serial(), labels }, points))
     }
 
@@ -69,7 +70,7 @@ impl<B: Backend> UserKey<B> {
             }
         }
         for (name, value) in &narrowing.without_values {
-            let wanted = schema.value_label(name, value, self.scope(), Namespace::Attribute);
+            let wanted = equality(schema, self.scope(), name, value);
             let found = wanted.and_then(|wanted| self.labels().iter().find(|label| **label == wanted));
             dropped.push(found.ok_or_else(|| DelegateError::NotHeld { name: format!("{name} = {value}") })?);
         }
@@ -100,4 +101,12 @@ impl<B: Backend> UserKey<B> {
         let holds = |label: &Label| self.holds(label) && !beyond.contains(label);
         terms.valid_until(scope, &holds, now).ok_or_else(|| refuse("it holds no prefix that ends so early"))
     }
+}
+
+/// The label that says an attribute holds this text.
+fn equality(schema: &Schema, scope: &Scope, name: &str, value: &str) -> Option<Label> {
+    let mut single = Attributes::new();
+    single.insert(schema, name, Value::Text(value.into())).ok()?;
+    let labels = single.labels(schema, scope, Namespace::Attribute).ok()?;
+    labels.into_iter().find(|label| label.is_equality())
 }

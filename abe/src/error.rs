@@ -120,11 +120,8 @@ pub enum IssueError {
         bucket: Bucket,
     },
     /// The attributes were made for another schema.
-    #[error("attribute `{name}` does not fit its declaration in this authority version; read the attributes anew under its schema")]
-    OtherSchema {
-        /// The attribute.
-        name: String,
-    },
+    #[error(transparent)]
+    Attribute(#[from] crate::AttributeError),
     /// The formula of a key of the key-policy scheme.
     #[error(transparent)]
     Policy(#[from] crate::PolicyError),

@@ -1,12 +1,9 @@
 //! Seal and open: the algebra of [`crate::scheme::cp`] inside the transform of [`crate::cca`].
 
-use std::sync::Arc;
-
 use crate::backend::{Backend, Trust};
 use crate::cca::{self, Binding, MAX_CONTEXT, Message};
 use crate::ciphertext::{Ciphertext, Points};
 use crate::gate::Gate;
-use crate::hashes::Hashed;
 use crate::key::UserKey;
 use crate::label::Label;
 use crate::parameters::{PublicParameters, Scheme};
@@ -102,13 +99,12 @@ pub(crate) fn check_count(part: &'static str, count: usize, expected: usize) -> 
 fn recover<B: Backend>(key: &UserKey<B>, span: &Span<'_>, plan: &[Step<B::Public>], points: &Points) -> Message {
     let in_g2 = |bytes| B::g2_from_bytes(bytes, Trust::OnCurveOnly).unwrap_or_else(B::g2_generator);
     let in_g1 = |bytes| B::g1_from_bytes(bytes, Trust::OnCurveOnly).unwrap_or_else(B::g1_generator);
-    let used = |step| {
-        let Step { row, .. } = step;
-        let label = span.rows().get(*row)?;
-        let (ct3, sk2) = (in_g1(points.in_g1.get(*row)?), key.point(label.label)?);
-        Some(Opened { step, copy: label.copy, ct3, sk2 })
-    };
-    let rows: Vec<Opened<'_, B>> = plan.iter().filter_map(used).collect();
+    let rows = plan.iter().filter_map(|step| {
+        let row = span.rows().get(step.row)?;
+        let (ct3, sk2) = (in_g1(points.in_g1.get(step.row)?), key.point(row.label)?);
+        Some(Opened { step, copy: row.copy, ct3, sk2 })
+    });
+    let rows: Vec<Opened<'_, B>> = rows.collect();
     let copies = (0..span.copies()).filter(|copy| rows.iter().any(|row| row.copy == *copy));
     let ct2: Vec<(usize, B::G2)> = copies.filter_map(|copy| Some((copy, in_g2(points.in_g2.get(copy)?)))).collect();
     let held = key.points();
@@ -136,9 +132,8 @@ impl<'a, B: Backend> Maker<'a, B> {
         let shares = self.span.share(|| draws.scalar(Draw::Share, index.next().unwrap_or(usize::MAX)));
         let repeats = (0..self.span.copies()).map(|copy| draws.scalar(Draw::Repeat, copy)).collect();
         let exponents = Exponents { secret: draws.scalar(Draw::Secret, 0), repeats, shares };
-        let labels = self.span.rows().iter().map(|row| row.label);
-        let hashed: Vec<Arc<Hashed<B>>> = self.parameters.hashes().get_each(labels);
-        let (points, shared) = cp::encapsulate(self.parameters.base(), self.span.rows(), &hashed, &exponents);
+        let (base, h) = (self.parameters.base(), self.parameters.attribute_hash());
+        let (points, shared) = cp::encapsulate(base, self.span.rows(), h, &exponents);
         let in_g2: Vec<&B::G2> = std::iter::once(&points.ct1).chain(&points.ct2).collect();
         let mut in_g2 = B::g2_to_bytes(&in_g2).into_iter();
         let ct1 = in_g2.next().unwrap_or([0; crate::backend::G2_BYTES]);

@@ -4,7 +4,7 @@ use zeroize::Zeroizing;
 
 use crate::backend::{Backend, G1_BYTES, G2_BYTES, Trust};
 use crate::encoding::{Reader, put_counted};
-use crate::label::{Label, Namespace, Scope};
+use crate::label::{Label, MAX_LABEL, Namespace, Scope};
 use crate::parameters::{PublicParameters, Scheme};
 use crate::scheme::cp::KeyPoints;
 use crate::validity::{Bucket, Serial};
@@ -12,8 +12,6 @@ use crate::{AuthorityId, DecodeError};
 
 /// Most labels of a key.
 pub const MAX_LABELS: usize = 4_096;
-/// Longest label, in bytes.
-pub(crate) const MAX_LABEL: usize = 8 * 1024;
 const MAGIC: &[u8; 7] = b"WKABEUK";
 const FORMAT: u8 = 1;
 
@@ -164,7 +162,7 @@ impl<B: Backend> UserKey<B> {
         let points = KeyPoints { sk1, sk2, sk3 };
         let key = Self::new(parameters, Held { valid_until, serial, labels }, points);
         key.check_claims(parameters)?;
-        parameters.hashes().warm(&key.labels);
+        parameters.attribute_hash().warm(&key.labels);
         Ok(key)
     }
 
@@ -210,8 +208,8 @@ fn read_labels(reader: &mut Reader<'_>, scope: &Scope) -> Result<Vec<Label>, Dec
     }
     let mut labels: Vec<Label> = Vec::new();
     for _ in 0..count {
-        let label = Label::parse(reader.counted(MAX_LABEL, "label")?)?;
-        if label.scope() != Some(*scope) {
+        let label = Label::parse(reader.counted(MAX_LABEL, "label")?).ok_or(DecodeError::Malformed { part: "label" })?;
+        if label.parts().map(|parts| parts.scope) != Some(*scope) {
             return Err(DecodeError::OtherParameters { part: "label" });
         }
         if labels.last().is_some_and(|last| *last >= label) {

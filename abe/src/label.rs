@@ -37,6 +37,13 @@ pub(crate) const MAX_LABEL: usize = 6 * 4 + 16 + 4 + 1 + MAX_TAG + MAX_NAME + MA
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AuthorityId(pub [u8; 16]);
 
+/// Lower-case hexadecimal.
+impl std::fmt::Display for AuthorityId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
 /// Whose labels these are: keys of another authority, or of another version of it, share none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Scope {
@@ -112,6 +119,23 @@ impl Label {
         let parts = Parts::read(bytes)?;
         let tag = Tag::from_bytes(parts.tag)?;
         tag.fits(parts.value).then(|| Self(bytes.into()))
+    }
+
+    /// What it speaks of.
+    pub(crate) fn namespace(&self) -> Option<Namespace> {
+        self.parts().map(|parts| parts.namespace)
+    }
+
+    /// The name of its attribute.
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        self.parts().map(|parts| parts.name)
+    }
+
+    /// Whether it says that an attribute holds a text.
+    pub(crate) fn is_equality(&self) -> bool {
+        let tag = self.parts().and_then(|parts| Tag::from_bytes(parts.tag));
+        tag.is_some_and(|tag| tag.kind == Kind::Equal)
     }
 
     /// Its parts; `None` only of bytes that did not come from here.

@@ -33,13 +33,15 @@
 //! | `label`, `dyadic` | derived attributes in canonical bytes |
 //! | `validity`, `revocation`, `delegate` | expiry, serials, weaker keys |
 //! | [`key_policy`] | the twin whose keys carry the formula |
-//! | [`backend`] | the group: blst, or arkworks |
+//! | `backend` | the group: blst, or arkworks |
 //!
 //! The room does no I/O, reads no clock, and takes randomness as [`Seed`]s.
 
+#![expect(private_bounds, private_interfaces, reason = "the group is chosen by a feature; nobody outside names it")]
+
 mod attributes;
 mod authority;
-pub mod backend;
+mod backend;
 mod cca;
 mod ciphertext;
 mod delegate;
@@ -71,12 +73,12 @@ mod value;
 mod attacks;
 
 pub use attributes::{AttributeError, Attributes};
+pub use authority::Grant;
 pub use cca::MAX_CONTEXT;
 pub use ciphertext::{Ciphertext, MAX_CIPHERTEXT};
-pub use authority::Grant;
 pub use delegate::Narrowing;
 pub use error::{DecodeError, DelegateError, IssueError, OpenError, RevocationError, SealError, SetupError};
-pub use formula::{Formula, PolicyError};
+pub use formula::{Branch, BranchKind, Explanation, Formula, PolicyError};
 pub use kem::{open, seal};
 pub use key::MAX_LABELS;
 pub use key_file::{from_key_file, to_key_file};
@@ -84,17 +86,19 @@ pub use label::{AuthorityId, Label};
 pub use parameters::Scheme;
 pub use policy::{AccessPolicy, MAX_POLICY, MAX_ROWS};
 pub use revocation::{Dates, MAX_REVOKED, RevocationList};
-pub use schema::{Schema, SchemaError};
+pub use schema::{Declaration, EncodingDefect, Schema, SchemaError, Type, ValueDefect};
 pub use secret::{RecordKey, RecordKeys, Secret};
 pub use seed::Seed;
+pub use syntax::{NameDefect, Position, SyntaxError, TextDefect};
 pub use validity::{Bucket, BucketLength, Serial, Terms};
+pub use value::{Date, Value};
 
 /// The group in use: blst, or arkworks where the feature `blst` is off.
 #[cfg(feature = "blst")]
-pub type Product = backend::Blst;
+pub(crate) type Product = backend::blst::Blst;
 /// The group in use: blst, or arkworks where the feature `blst` is off.
 #[cfg(all(feature = "arkworks", not(feature = "blst")))]
-pub type Product = backend::Ark;
+pub(crate) type Product = backend::ark::Ark;
 #[cfg(not(any(feature = "blst", feature = "arkworks")))]
 compile_error!("choose a backend: feature `blst` (the default) or `arkworks`");
 
@@ -105,9 +109,13 @@ pub type PublicParameters = parameters::PublicParameters<Product>;
 /// A holder's key.
 pub type UserKey = key::UserKey<Product>;
 
-/// The nouns over a backend of one's choice, for tests and measurements that compare the two.
-pub mod over {
-    pub use crate::authority::Authority;
-    pub use crate::key::UserKey;
-    pub use crate::parameters::PublicParameters;
+/// The same nouns over arkworks, for whoever compares the two.
+#[cfg(feature = "arkworks")]
+pub mod arkworks {
+    /// One version of an authority, with its master key.
+    pub type Authority = crate::authority::Authority<crate::backend::ark::Ark>;
+    /// What anybody needs to seal.
+    pub type PublicParameters = crate::parameters::PublicParameters<crate::backend::ark::Ark>;
+    /// A holder's key.
+    pub type UserKey = crate::key::UserKey<crate::backend::ark::Ark>;
 }

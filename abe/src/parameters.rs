@@ -7,8 +7,8 @@ use sha2::{Digest, Sha256};
 
 use crate::backend::{Backend, GT_BYTES};
 use crate::encoding::{Reader, put_counted};
-use crate::hashes::Hashes;
-use crate::label::{AuthorityId, Scope};
+use crate::hashes::{Capacity, Hashes};
+use crate::label::{AuthorityId, Label, Scope};
 use crate::scheme::cp;
 use crate::validity::{BucketLength, Terms};
 use crate::{DecodeError, Schema};
@@ -62,14 +62,6 @@ pub(crate) struct Body {
 }
 
 impl Scheme {
-    /// The word that stands in every tag of the scheme.
-    pub(crate) const fn word(self) -> &'static str {
-        match self {
-            Self::CiphertextPolicy => "CP",
-            Self::KeyPolicy => "KP",
-        }
-    }
-
     pub(crate) fn from_number(number: u8) -> Option<Self> {
         [Self::CiphertextPolicy, Self::KeyPolicy].into_iter().find(|scheme| *scheme as u8 == number)
     }
@@ -95,7 +87,7 @@ impl Body {
     pub(crate) fn encode(&self) -> Vec<u8> {
         let Self { scheme, scope, terms, schema, pairing, signer } = self;
         let mut out = [MAGIC.as_slice(), &[FORMAT, *scheme as u8]].concat();
-        out.extend_from_slice(scope.authority.as_bytes());
+        out.extend_from_slice(&scope.authority.0);
         out.extend_from_slice(&scope.version.to_be_bytes());
         out.extend_from_slice(&[terms.bucket_length() as u8, terms.serial_bits()]);
         put_counted(&mut out, &schema.to_bytes());
@@ -115,7 +107,7 @@ impl Body {
         }
         let malformed = |part| move || DecodeError::Malformed { part };
         let scheme = Scheme::from_number(reader.u8("scheme")?).ok_or_else(malformed("scheme"))?;
-        let authority = AuthorityId::from_bytes(*reader.array("authority")?);
+        let authority = AuthorityId(*reader.array("authority")?);
         let scope = Scope { authority, version: reader.u32("authority version")? };
         let bucket = BucketLength::from_number(reader.u8("bucket length")?).ok_or_else(malformed("bucket length"))?;
         let bits = reader.u8("serial bits")?;
@@ -140,7 +132,7 @@ impl<B: Backend> PublicParameters<B> {
         let scheme = body.scheme;
         let blind = B::g1_table(&B::hash_g1(scheme.blind_tag(), b"B"), 6);
         let base = Arc::new(cp::Base { blind, pairing: B::gt_table(element) });
-        let hashes = Hashes::new(scheme.attribute_tag(), CACHED_POINTS, CACHED_TABLES);
+        let hashes = Hashes::new(Capacity { points: CACHED_POINTS, tables: CACHED_TABLES });
         let bytes = [unsigned, signature].concat();
         Self(Arc::new(Inner { fingerprint: Sha256::digest(unsigned).into(), body, bytes, base, hashes }))
     }
@@ -150,7 +142,7 @@ impl<B: Backend> PublicParameters<B> {
     #[must_use]
     pub fn with_cache(&self, points: usize, tables: usize) -> Self {
         let Inner { body, bytes, fingerprint, base, hashes: _ } = self.0.as_ref();
-        let hashes = Hashes::new(body.scheme.attribute_tag(), points, tables);
+        let hashes = Hashes::new(Capacity { points, tables });
         let (body, bytes, base) = (body.clone(), bytes.clone(), Arc::clone(base));
         Self(Arc::new(Inner { body, bytes, fingerprint: *fingerprint, base, hashes }))
     }
@@ -241,8 +233,28 @@ impl<B: Backend> PublicParameters<B> {
         &self.0.base
     }
 
-    pub(crate) fn hashes(&self) -> &Hashes<B> {
-        &self.0.hashes
+    /// H of this scheme.
+    pub(crate) fn attribute_hash(&self) -> AttributeHash<'_, B> {
+        AttributeHash { hashes: &self.0.hashes, tag: self.0.body.scheme.attribute_tag() }
+    }
+}
+
+/// H, from labels to G1, with the cache of one set of parameters.
+#[derive(Clone, Copy)]
+pub(crate) struct AttributeHash<'a, B: Backend> {
+    hashes: &'a Hashes<B>,
+    tag: &'static [u8],
+}
+
+impl<B: Backend> AttributeHash<'_, B> {
+    /// `H(x)^exponent` of each label.
+    pub(crate) fn raise(&self, labels: &[&Label], exponent: &B::Secret) -> Vec<B::G1> {
+        self.hashes.each_mul_secret(self.tag, labels, exponent)
+    }
+
+    /// Hashes labels ahead of their use.
+    pub(crate) fn warm<'l>(&self, labels: impl IntoIterator<Item = &'l Label>) {
+        self.hashes.warm(self.tag, &labels.into_iter().collect::<Vec<_>>());
     }
 }
 

@@ -14,7 +14,7 @@ use crate::{DecodeError, OpenError, PolicyError, RevocationError, SealError};
 /// Most rows of formula, time bucket and cover together.
 pub const MAX_ROWS: usize = 512;
 /// Longest policy text, in bytes.
-pub const MAX_POLICY: usize = 64 * 1024;
+pub const MAX_POLICY: usize = crate::formula::MAX_TEXT;
 /// Longest encoded statement: text, bucket, and a cover of [`MAX_ROWS`] nodes.
 pub(crate) const MAX_STATEMENT: usize = MAX_POLICY + 64 + MAX_ROWS * 5;
 
@@ -104,7 +104,8 @@ impl AccessPolicy {
         holds: &dyn Fn(&Label) -> bool,
     ) -> Vec<String> {
         let scope = parameters.scope();
-        let mut missing = self.formula.explain(parameters.schema(), scope, Namespace::Attribute, holds).missing();
+        let explained = self.formula.explain(parameters.schema(), scope, Namespace::Attribute, holds);
+        let mut missing = explained.map_or_else(|_| Vec::new(), |explained| explained.missing);
         if let Some(bucket) = self.bucket {
             if !parameters.terms().validity_gate(scope, bucket).satisfied(holds) {
                 missing.push(format!("validity in time bucket {} or later (the key has expired)", bucket.number()));

@@ -56,7 +56,7 @@ impl RevocationList {
             return Err(RevocationError::TooMany { count: revoked.len(), max: MAX_REVOKED });
         }
         let (authority, version) = (parameters.authority(), parameters.version());
-        let mut bytes = [MAGIC.as_slice(), &[FORMAT], authority.as_bytes(), &version.to_be_bytes()].concat();
+        let mut bytes = [MAGIC.as_slice(), &[FORMAT], &authority.0, &version.to_be_bytes()].concat();
         for moment in [dates.number, dates.issued_at, dates.next_update] {
             bytes.extend_from_slice(&moment.to_be_bytes());
         }
@@ -84,7 +84,7 @@ impl RevocationList {
             FORMAT => {}
             version => return Err(DecodeError::UnknownFormat { version }.into()),
         }
-        let authority = AuthorityId::from_bytes(*reader.array("authority")?);
+        let authority = AuthorityId(*reader.array("authority")?);
         let version = reader.u32("authority version")?;
         let dates = Dates {
             number: reader.u64("number")?,

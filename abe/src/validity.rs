@@ -8,7 +8,7 @@
 
 use crate::dyadic::{self, Prefix};
 use crate::gate::Gate;
-use crate::label::{Label, Namespace, Scope};
+use crate::label::{Label, Maker, Namespace, Scope, Shape};
 use crate::SetupError;
 
 /// How long a time bucket is; fixed for an authority version.
@@ -52,6 +52,14 @@ impl BucketLength {
         match self {
             Self::Hour => 20,
             Self::Day => 16,
+        }
+    }
+
+    /// The unit in the type tag of its labels: buckets of one length are not those of another.
+    const fn unit(self) -> &'static str {
+        match self {
+            Self::Hour => "hour",
+            Self::Day => "day",
         }
     }
 
@@ -108,15 +116,16 @@ impl Terms {
     /// Whether the bucket is within this authority's range.
     #[must_use]
     pub fn has_bucket(&self, bucket: Bucket) -> bool {
-        u64::from(bucket.0) <= last(self.bucket.bits())
+        u64::from(bucket.0) <= dyadic::greatest(self.bucket.bits())
     }
 
     /// Whether the serial is within this authority's tree.
     #[must_use]
     pub fn has_serial(&self, serial: Serial) -> bool {
-        u64::from(serial.0) <= last(u32::from(self.serial_bits))
+        u64::from(serial.0) <= dyadic::greatest(u32::from(self.serial_bits))
     }
 
+    /// The labels of a key that is valid until the end of `bucket`.
     /// The labels of a key that is valid until the end of `bucket`.
     pub(crate) fn validity_labels(&self, scope: &Scope, bucket: Bucket) -> Vec<Label> {
         let bits = self.bucket.bits();
@@ -127,7 +136,7 @@ impl Terms {
     /// That a key is valid at `bucket` or later.
     pub(crate) fn validity_gate(&self, scope: &Scope, bucket: Bucket) -> Gate {
         let bits = self.bucket.bits();
-        let nodes = dyadic::range(u64::from(bucket.0), last(bits), bits);
+        let nodes = dyadic::range(u64::from(bucket.0), dyadic::greatest(bits), bits);
         any(nodes.iter().map(|prefix| self.validity_label(scope, prefix)))
     }
 
@@ -142,7 +151,8 @@ impl Terms {
         any(nodes.iter().map(|prefix| self.serial_label(scope, prefix)))
     }
 
-    /// Until which bucket these labels let a key open: the lowest bucket below the longest prefix among them.
+    /// Until which bucket these labels, prefixes of `bucket` among them, let a key open: the lowest bucket below the
+    /// longest such prefix.
     pub(crate) fn valid_until(&self, scope: &Scope, holds: &dyn Fn(&Label) -> bool, bucket: Bucket) -> Option<Bucket> {
         let bits = self.bucket.bits();
         let prefixes = dyadic::prefixes(u64::from(bucket.0), bits);
@@ -152,11 +162,14 @@ impl Terms {
     }
 
     pub(crate) fn validity_label(&self, scope: &Scope, prefix: &Prefix) -> Label {
-        tree_label(scope, Namespace::Validity, self.bucket as u8, prefix, "valid-until")
+        let bits = u8::try_from(self.bucket.bits()).unwrap_or(u8::MAX);
+        let shape = Shape { unit: self.bucket.unit().into(), ..Shape::number(bits) };
+        Maker { scope, namespace: Namespace::Validity, shape: &shape, name: "valid-until" }.prefix(*prefix)
     }
 
     fn serial_label(&self, scope: &Scope, prefix: &Prefix) -> Label {
-        tree_label(scope, Namespace::Serial, self.serial_bits, prefix, "serial")
+        let shape = Shape::number(self.serial_bits);
+        Maker { scope, namespace: Namespace::Serial, shape: &shape, name: "serial" }.prefix(*prefix)
     }
 }
 
@@ -186,17 +199,6 @@ impl Serial {
     pub const fn number(self) -> u32 {
         self.0
     }
-}
-
-/// The largest number of so many bits.
-pub(crate) const fn last(bits: u32) -> u64 {
-    (1u64 << bits) - 1
-}
-
-/// A node of a tree. Its tag holds the tree's form beside the depth, so that no node of one tree is one of another.
-fn tree_label(scope: &Scope, namespace: Namespace, form: u8, prefix: &Prefix, name: &str) -> Label {
-    let depth = u8::try_from(prefix.len).unwrap_or(u8::MAX);
-    Label::new(scope, namespace, &[form, depth], name, &prefix.value.to_be_bytes())
 }
 
 fn any(labels: impl Iterator<Item = Label>) -> Gate {

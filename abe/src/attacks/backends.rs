@@ -5,15 +5,17 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::seeds;
-use crate::backend::{Ark, Backend, Blst};
-use crate::over;
+use crate::backend::Backend;
+use crate::backend::ark::Ark;
+use crate::backend::blst::Blst;
 use crate::*;
+use crate::{authority, key, parameters};
 
 const SCHEMA: &str = "level: number(6)\ndept: enum(ent, icu, er) negatable\ngroups: text set";
 
 struct Made<B: Backend> {
-    authority: over::Authority<B>,
-    key: over::UserKey<B>,
+    authority: authority::Authority<B>,
+    key: key::UserKey<B>,
     ciphertext: Ciphertext,
     secret: [u8; 32],
 }
@@ -21,7 +23,7 @@ struct Made<B: Backend> {
 fn make<B: Backend>(policy: &str, attributes: &str) -> Made<B> {
     let mut fresh = seeds();
     let schema = Schema::parse(SCHEMA).unwrap();
-    let authority = over::Authority::<B>::generate(AuthorityId([8; 16]), schema, Terms::default(), fresh());
+    let authority = authority::Authority::<B>::generate(AuthorityId([8; 16]), schema, Terms::default(), fresh());
     let public = authority.parameters();
     let attributes = Attributes::parse(attributes, public.schema()).unwrap();
     let grant =
@@ -43,11 +45,11 @@ fn same(policy: &str, attributes: &str) {
     assert_eq!(blst.ciphertext.to_bytes(), ark.ciphertext.to_bytes());
     assert_eq!(blst.secret, ark.secret);
     // Each opens what the other sealed, with a key that the other issued.
-    let public = over::PublicParameters::<Ark>::from_bytes(blst.authority.parameters().to_bytes()).unwrap();
-    let key = over::UserKey::<Ark>::from_bytes(&blst.key.to_bytes(), &public).unwrap();
+    let public = parameters::PublicParameters::<Ark>::from_bytes(blst.authority.parameters().to_bytes()).unwrap();
+    let key = key::UserKey::<Ark>::from_bytes(&blst.key.to_bytes(), &public).unwrap();
     let opened = open(&public, &key, &blst.ciphertext, b"context").map(|secret| *secret.expose());
-    let public = over::PublicParameters::<Blst>::from_bytes(ark.authority.parameters().to_bytes()).unwrap();
-    let key = over::UserKey::<Blst>::from_bytes(&ark.key.to_bytes(), &public).unwrap();
+    let public = parameters::PublicParameters::<Blst>::from_bytes(ark.authority.parameters().to_bytes()).unwrap();
+    let key = key::UserKey::<Blst>::from_bytes(&ark.key.to_bytes(), &public).unwrap();
     let again = open(&public, &key, &ark.ciphertext, b"context").map(|secret| *secret.expose());
     assert_eq!(opened, again);
     if let Ok(opened) = opened {

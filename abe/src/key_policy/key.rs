@@ -122,7 +122,7 @@ impl<B: Backend> UserKey<B> {
         let sk2: Result<Vec<B::G1>, DecodeError> = (0..rows).map(|_| in_g1()).collect();
         reader.end()?;
         let points = KeyPoints { sk1: sk1?, sk2: sk2? };
-        parameters.hashes().warm(gate.labels());
+        parameters.attribute_hash().warm(gate.labels());
         Ok(Self::new(parameters, formula, gate, points))
     }
 }

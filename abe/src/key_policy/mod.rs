@@ -8,13 +8,10 @@
 mod key;
 mod seal;
 
-use std::sync::Arc;
-
 use zeroize::Zeroizing;
 
 use crate::backend::Backend;
 use crate::formula::Formula;
-use crate::hashes::Hashed;
 use crate::label::{AuthorityId, Namespace};
 use crate::master::MasterKey;
 use crate::parameters::{PublicParameters, Scheme};
@@ -65,8 +62,8 @@ impl<B: Backend> Authority<B> {
         let mut index = 0..;
         let shares = span.share(|| draws.scalar(Draw::Share, index.next().unwrap_or(usize::MAX)));
         let repeats = (0..span.copies()).map(|copy| draws.scalar(Draw::KeyExponent, copy)).collect();
-        let hashed: Vec<Arc<Hashed<B>>> = parameters.hashes().get_each(span.rows().iter().map(|row| row.label));
-        let points = kp::key(&self.0.point, span.rows(), &hashed, &Exponents { repeats, shares });
+        let exponents = Exponents { repeats, shares };
+        let points = kp::key(&self.0.point, span.rows(), parameters.attribute_hash(), &exponents);
         Ok(UserKey::new(parameters, formula.clone(), gate.clone(), points))
     }
 
@@ -84,6 +81,3 @@ impl<B: Backend> Authority<B> {
         MasterKey::from_bytes(bytes, Scheme::KeyPolicy).map(Self)
     }
 }
-
-#[cfg(test)]
-mod tests;

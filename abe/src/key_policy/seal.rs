@@ -1,12 +1,9 @@
 //! Seal under labels, open with a formula: [`crate::scheme::kp`] inside the transform of [`crate::cca`].
 
-use std::sync::Arc;
-
 use super::UserKey;
 use crate::backend::{Backend, Trust};
 use crate::cca::{self, Binding, MAX_CONTEXT, Message};
 use crate::ciphertext::{Ciphertext, Points};
-use crate::hashes::Hashed;
 use crate::kem::check_count;
 use crate::key::MAX_LABELS;
 use crate::label::{Label, Namespace};
@@ -62,7 +59,7 @@ pub fn open<B: Backend>(
     let holds = |label: &Label| labels.binary_search(label).is_ok();
     let Some(plan) = span.plan::<B::Public>(&holds) else {
         let (schema, scope) = (parameters.schema(), parameters.scope());
-        let missing = key.formula().explain(schema, scope, Namespace::Record, &holds).missing();
+        let missing = key.formula().explain(schema, scope, Namespace::Record, &holds)?.missing;
         return Err(OpenError::NotSatisfied { missing });
     };
     if context.len() > MAX_CONTEXT {
@@ -122,14 +119,13 @@ fn recover<B: Backend>(
     points: &Points,
 ) -> Message {
     let in_g1 = |bytes| B::g1_from_bytes(bytes, Trust::OnCurveOnly).unwrap_or_else(B::g1_generator);
-    let used = |step| {
-        let Step { row, .. } = step;
-        let wanted = span.rows().get(*row)?;
-        let at = labels.binary_search(wanted.label).ok()?;
-        let (sk2, ct2) = (key.points().sk2.get(*row)?, in_g1(points.in_g1.get(at)?));
-        Some(Opened { step, copy: wanted.copy, sk2, ct2 })
-    };
-    let rows: Vec<Opened<'_, B>> = plan.iter().filter_map(used).collect();
+    let rows = plan.iter().filter_map(|step| {
+        let row = span.rows().get(step.row)?;
+        let at = labels.binary_search(row.label).ok()?;
+        let (sk2, ct2) = (key.points().sk2.get(step.row)?, in_g1(points.in_g1.get(at)?));
+        Some(Opened { step, copy: row.copy, sk2, ct2 })
+    });
+    let rows: Vec<Opened<'_, B>> = rows.collect();
     let ct1 = B::g2_from_bytes(&points.ct1, Trust::OnCurveOnly).unwrap_or_else(B::g2_generator);
     let shared = kp::decapsulate(&key.points().sk1, &ct1, &rows);
     cca::mask::<B>(&shared, &points.ct1, &points.masked)
@@ -151,8 +147,8 @@ impl<'a, B: Backend> Maker<'a, B> {
 
     fn make(&self, message: &Message) -> Ciphertext {
         let s = self.binding.draws(message).scalar(Draw::Secret, 0);
-        let hashed: Vec<Arc<Hashed<B>>> = self.parameters.hashes().get_each(self.labels);
-        let (ct1, ct2, shared) = kp::encapsulate(self.parameters.base(), &hashed, &s);
+        let (h, labels) = (self.parameters.attribute_hash(), self.labels.iter().collect::<Vec<_>>());
+        let (ct1, ct2, shared) = kp::encapsulate(self.parameters.base(), (h, &labels), &s);
         let ct1 = B::g2_to_bytes(&[&ct1]).pop().unwrap_or([0; crate::backend::G2_BYTES]);
         let in_g1 = B::g1_to_bytes(&ct2.iter().collect::<Vec<_>>());
         let masked = *cca::mask::<B>(&shared, &ct1, message);

@@ -12,10 +12,9 @@
 //!
 //! Exponents are written multiplicatively here as in the paper, points additively in the code.
 
-use std::sync::Arc;
-
 use crate::backend::{Backend, SecretScalar};
-use crate::hashes::Hashed;
+use crate::label::Label;
+use crate::parameters::AttributeHash;
 use crate::span::{Row, Share, Step};
 
 /// What encapsulation needs of the public parameters, with multiples worked out beforehand.
@@ -57,10 +56,15 @@ pub(crate) fn setup<B: Backend>(alpha: &B::Secret) -> (B::Gt, B::G1) {
 }
 
 /// The key for these attributes.
-pub(crate) fn key<B: Backend>(master: &B::G1, base: &Base<B>, hashed: &[Arc<Hashed<B>>], r: &B::Secret) -> KeyPoints<B> {
+pub(crate) fn key<B: Backend>(
+    master: &B::G1,
+    base: &Base<B>,
+    (h, labels): (AttributeHash<'_, B>, &[&Label]),
+    r: &B::Secret,
+) -> KeyPoints<B> {
     KeyPoints {
         sk1: B::g2_mul_gen_secret(r),
-        sk2: Hashed::each_mul_secret(hashed, r),
+        sk2: h.raise(labels, r),
         sk3: B::g1_add(master, &B::g1_table_mul_secret(&base.blind, r)),
     }
 }
@@ -69,10 +73,10 @@ pub(crate) fn key<B: Backend>(master: &B::G1, base: &Base<B>, hashed: &[Arc<Hash
 pub(crate) fn rerandomise<B: Backend>(
     points: &KeyPoints<B>,
     base: &Base<B>,
-    hashed: &[Arc<Hashed<B>>],
+    (h, labels): (AttributeHash<'_, B>, &[&Label]),
     t: &B::Secret,
 ) -> KeyPoints<B> {
-    let more = Hashed::each_mul_secret(hashed, t);
+    let more = h.raise(labels, t);
     KeyPoints {
         sk1: B::g2_add(&points.sk1, &B::g2_mul_gen_secret(t)),
         sk2: points.sk2.iter().zip(&more).map(|(point, more)| B::g1_add(point, more)).collect(),
@@ -84,7 +88,7 @@ pub(crate) fn rerandomise<B: Backend>(
 pub(crate) fn encapsulate<B: Backend>(
     base: &Base<B>,
     rows: &[Row<'_>],
-    hashed: &[Arc<Hashed<B>>],
+    h: AttributeHash<'_, B>,
     exponents: &Exponents<B::Secret>,
 ) -> (Encapsulation<B>, B::Gt) {
     let Exponents { secret, repeats, shares } = exponents;
@@ -95,10 +99,10 @@ pub(crate) fn encapsulate<B: Backend>(
     // Rows of one copy share their exponent, so that they are raised together.
     let mut raised: Vec<Option<B::G1>> = vec![None; rows.len()];
     for (copy, repeat) in repeats.iter().enumerate() {
-        let members = rows.iter().zip(hashed).zip(&mut raised).filter(|((row, _), _)| row.copy == copy);
-        let (points, places): (Vec<Arc<Hashed<B>>>, Vec<&mut Option<B::G1>>) =
-            members.map(|((_, hashed), place)| (Arc::clone(hashed), place)).unzip();
-        for (place, point) in places.into_iter().zip(Hashed::each_mul_secret(&points, repeat)) {
+        let members = rows.iter().zip(&mut raised).filter(|(row, _)| row.copy == copy);
+        let (labels, places): (Vec<&Label>, Vec<&mut Option<B::G1>>) =
+            members.map(|(row, place)| (row.label, place)).unzip();
+        for (place, point) in places.into_iter().zip(h.raise(&labels, repeat)) {
             *place = Some(point);
         }
     }

@@ -10,11 +10,10 @@
 //! alpha is known as `A1 = g1^alpha` alone: a share is `[whole] * alpha + masked`, so that A1 is added where the
 //! whole is asked for.
 
-use std::sync::Arc;
-
 use super::cp::{Base, weighted};
 use crate::backend::Backend;
-use crate::hashes::Hashed;
+use crate::label::Label;
+use crate::parameters::AttributeHash;
 use crate::span::{Row, Share, Step};
 
 /// The secret points of a key that carries a formula.
@@ -37,28 +36,29 @@ pub(crate) struct Exponents<S> {
 pub(crate) fn key<B: Backend>(
     master: &B::G1,
     rows: &[Row<'_>],
-    hashed: &[Arc<Hashed<B>>],
+    h: AttributeHash<'_, B>,
     exponents: &Exponents<B::Secret>,
 ) -> KeyPoints<B> {
     let Exponents { repeats, shares } = exponents;
-    let row = |((row, hashed), share): ((&Row<'_>, &Arc<Hashed<B>>), &Share<B::Secret>)| {
+    let row = |(row, share): (&Row<'_>, &Share<B::Secret>)| {
         let masked = B::g1_mul_gen_secret(&share.masked);
         let lambda = if share.whole { B::g1_add(master, &masked) } else { masked };
-        repeats.get(row.copy).map(|repeat| B::g1_add(&lambda, &hashed.mul_secret(repeat)))
+        let raised = h.raise(&[row.label], repeats.get(row.copy)?).pop()?;
+        Some(B::g1_add(&lambda, &raised))
     };
     KeyPoints {
         sk1: repeats.iter().map(B::g2_mul_gen_secret).collect(),
-        sk2: rows.iter().zip(hashed).zip(shares).filter_map(row).collect(),
+        sk2: rows.iter().zip(shares).filter_map(row).collect(),
     }
 }
 
 /// The encapsulation (ct1, ct2) and its key K.
 pub(crate) fn encapsulate<B: Backend>(
     base: &Base<B>,
-    hashed: &[Arc<Hashed<B>>],
+    (h, labels): (AttributeHash<'_, B>, &[&Label]),
     s: &B::Secret,
 ) -> (B::G2, Vec<B::G1>, B::Gt) {
-    (B::g2_mul_gen_secret(s), Hashed::each_mul_secret(hashed, s), B::gt_table_pow_secret(&base.pairing, s))
+    (B::g2_mul_gen_secret(s), h.raise(labels, s), B::gt_table_pow_secret(&base.pairing, s))
 }
 
 /// One row of the key as it meets the ciphertext.
