@@ -1,11 +1,13 @@
 //! Many records under one formula: one encapsulation, and a key of its own for every record.
 
+use std::cell::RefCell;
+
 use aes_gcm::aead::AeadInOut;
 use aes_gcm::{Aes256Gcm, KeyInit};
 use wardkeep_abe::RecordKeys;
-use wardkeep_abe::backend::Backend;
 
-use crate::{Bench, Fail, USES};
+use crate::side::Side;
+use crate::{Bench, Fail};
 
 const RECORDS: u32 = 1_000;
 const RECORD: usize = 1_024;
@@ -20,28 +22,26 @@ struct Stored {
 }
 
 /// Prints microseconds a record; returns the milliseconds of the slower way.
-pub(crate) fn measure<B: Backend>(bench: &Bench<'_, B>) -> Result<f64, Fail> {
-    let public = bench.authority.parameters();
-    for _ in 0..USES {
-        bench.seal(public)?;
-    }
-    let plain = || Ok(std::cell::RefCell::new(vec![vec![0x5a; RECORD]; RECORDS as usize]));
-    let seal = |records: &std::cell::RefCell<Vec<Vec<u8>>>| {
-        let (sealed, secret) = bench.seal(public)?;
+pub(crate) fn measure<S: Side>(bench: &Bench<'_, S>) -> Result<f64, Fail> {
+    bench.warm()?;
+    let public = S::parameters(&bench.authority);
+    let plain = || Ok(RefCell::new(vec![vec![0x5a; RECORD]; RECORDS as usize]));
+    let seal = |records: &RefCell<Vec<Vec<u8>>>| {
+        let (sealed, secret) = S::seal(public, &bench.policy.text)?;
         Ok((sealed, seal_all(&secret.records(), &mut records.borrow_mut())?))
     };
     let (sealed, stored) = seal(&plain()?)?;
-    let copy = || Ok(std::cell::RefCell::new(stored.iter().map(Stored::copy).collect::<Vec<_>>()));
-    let open = |records: &std::cell::RefCell<Vec<Stored>>| {
-        open_all(&bench.open(public, &sealed)?.records(), &mut records.borrow_mut())
+    let copy = || Ok(RefCell::new(stored.iter().map(Stored::copy).collect::<Vec<_>>()));
+    let open = |records: &RefCell<Vec<Stored>>| {
+        open_all(&S::open(public, &bench.key, &sealed)?.records(), &mut records.borrow_mut())
     };
     let opened = copy()?;
     open(&opened)?;
     if opened.borrow().iter().any(|record| record.bytes != [0x5a; RECORD]) {
         return Err("a record opened to something else than was sealed".into());
     }
-    let sealing = bench.limits.time_each(RECORDS, [bench.peer, "batch-seal", &bench.policy.name], plain, seal)?;
-    let opening = bench.limits.time_each(RECORDS, [bench.peer, "batch-open", &bench.policy.name], copy, open)?;
+    let sealing = bench.limits.time_each(RECORDS, [S::PEER, "batch-seal", &bench.policy.name], plain, seal)?;
+    let opening = bench.limits.time_each(RECORDS, [S::PEER, "batch-open", &bench.policy.name], copy, open)?;
     Ok(sealing.max(opening))
 }
 

@@ -7,31 +7,28 @@
 mod batch;
 mod policy;
 mod sample;
+mod side;
 
 use std::error::Error;
 use std::process::ExitCode;
 
 use policy::Policy;
 use sample::Limits;
-use wardkeep_abe::backend::Backend;
-use wardkeep_abe::over::{Authority, PublicParameters, UserKey};
-use wardkeep_abe::{AccessPolicy, Attributes, AuthorityId, Ciphertext, Grant, Schema, Seed, Terms, open, seal};
+use side::Side;
+use wardkeep_abe::{Attributes, Ciphertext};
 
 /// Whatever a benchmark ends on.
 type Fail = Box<dyn Error>;
 
-/// What a ciphertext is bound to: as long as a record's name.
-const CONTEXT: &[u8] = b"Patient/0e7ff9e3-4a8f-4c6f-a5a0-2cbd8a3b3c1e";
 /// Uses after which every H(x) of a policy stands in the cache with its table.
 const USES: usize = 16;
-/// Points and tables of a cache that was just made: those of the product.
-const CACHE: (usize, usize) = (4_096, 256);
-/// Bytes that do not depend on the policy: magic, format, scheme, authority, version, the lengths and counts.
+/// Bytes of a ciphertext around policy text and points: magic, format, scheme, authority, version, lengths, counts.
 const CIPHERTEXT_HEADER: usize = 7 + 2 + 16 + 4 + 4 + (4 + 2) + 4;
-/// Likewise: magic, format, scheme, fingerprint, validity, serial, number of labels.
+/// Bytes of a key around names and points: magic, format, scheme, fingerprint, validity, serial, number of labels.
 const KEY_HEADER: usize = 7 + 2 + 32 + 10 + 2;
 
 fn main() -> ExitCode {
+    // Cargo adds a word of its own.
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
     match run(&arguments) {
         Ok(()) => ExitCode::SUCCESS,
@@ -47,92 +44,85 @@ fn run(arguments: &[String]) -> Result<(), Fail> {
     let (limits, names) = Limits::from_arguments(rest)?;
     match backend.as_str() {
         #[cfg(feature = "blst")]
-        "blst" => every::<wardkeep_abe::backend::Blst>("wardkeep", &limits, names),
+        "blst" => every::<side::Blst>(&limits, names),
         #[cfg(feature = "arkworks")]
-        "ark" => every::<wardkeep_abe::backend::Ark>("wardkeep-ark", &limits, names),
+        "ark" => every::<side::Ark>(&limits, names),
         _ => Err(format!("no backend `{backend}` in this build: blst, or ark with the feature `arkworks`").into()),
     }
 }
 
-fn every<B: Backend>(peer: &'static str, limits: &Limits, names: &[String]) -> Result<(), Fail> {
+fn every<S: Side>(limits: &Limits, names: &[String]) -> Result<(), Fail> {
     let mut slowest = 0.0_f64;
     for name in names {
         if slowest > limits.stop_ms {
-            eprintln!("{peer} {name}: left out, the point before took {slowest:.0} ms");
+            eprintln!("{} {name}: left out, the point before took {slowest:.0} ms", S::PEER);
             continue;
         }
-        let policy = Policy::named(if name == "batch" { "and10" } else { name })?;
-        let bench = Bench::<B>::new(peer, limits, policy)?;
+        let bench = Bench::<S>::new(limits, Policy::named(if name == "batch" { "and10" } else { name })?)?;
         slowest = if name == "batch" { batch::measure(&bench)? } else { bench.measure()? };
     }
     Ok(())
 }
 
 /// One policy at work.
-struct Bench<'a, B: Backend> {
-    peer: &'static str,
+struct Bench<'a, S: Side> {
     limits: &'a Limits,
     policy: Policy,
-    authority: Authority<B>,
+    authority: S::Authority,
     attributes: Attributes,
-    key: UserKey<B>,
+    key: S::Key,
 }
 
-impl<'a, B: Backend> Bench<'a, B> {
-    fn new(peer: &'static str, limits: &'a Limits, policy: Policy) -> Result<Self, Fail> {
-        let id = AuthorityId([7; 16]);
-        let authority = Authority::generate(id, Schema::default(), Terms::default(), sample::seed());
-        let attributes = Attributes::parse(&policy.attributes, authority.parameters().schema())?;
-        let key = issue(&authority, &attributes)?;
-        Ok(Self { peer, limits, policy, authority, attributes, key })
+impl<'a, S: Side> Bench<'a, S> {
+    fn new(limits: &'a Limits, policy: Policy) -> Result<Self, Fail> {
+        let authority = S::generate();
+        let attributes = S::attributes(S::parameters(&authority), &policy.attributes)?;
+        let key = S::issue(&authority, &attributes)?;
+        Ok(Self { limits, policy, authority, attributes, key })
     }
 
     /// Every metric; returns the milliseconds of the slowest.
     fn measure(&self) -> Result<f64, Fail> {
-        let public = self.authority.parameters();
-        let empty = || Ok(public.with_cache(CACHE.0, CACHE.1));
-        let (sealed, _) = self.seal(public)?;
-        self.sizes(&sealed)?;
-        let mut slowest = [
-            self.time("seal-cold", empty, |public| self.seal(public))?,
-            self.time("open-cold", empty, |public| self.open(public, &sealed))?,
-        ]
-        .into_iter()
-        .fold(0.0, f64::max);
-        let bytes = self.authority.to_bytes();
-        let again = || Ok(Authority::<B>::from_bytes(&bytes)?);
-        slowest = slowest.max(self.time("issue-cold", again, |authority| issue(authority, &self.attributes))?);
-        for _ in 0..USES {
-            self.seal(public)?;
+        let public = S::parameters(&self.authority);
+        let (seal, open) = (
+            |public: &_| S::seal(public, &self.policy.text),
+            |public: &_, sealed: &_| S::open(public, &self.key, sealed),
+        );
+        let (sealed, secret) = seal(public)?;
+        if !open(public, &sealed)?.is_same(&secret) {
+            return Err("opened to another secret than was sealed".into());
         }
+        self.sizes(&sealed)?;
+        let empty = || Ok(S::cold(public));
+        let cold = [
+            self.time("seal-cold", empty, seal)?,
+            self.time("open-cold", empty, |public| open(public, &sealed))?,
+            self.time("issue-cold", || S::cold_authority(&self.authority), |one| S::issue(one, &self.attributes))?,
+        ];
+        self.warm()?;
         let warm = || Ok(());
-        slowest = slowest.max(self.time("seal-cached", warm, |()| self.seal(public))?);
-        slowest = slowest.max(self.time("open-cached", warm, |()| self.open(public, &sealed))?);
-        Ok(slowest.max(self.time("issue-cached", warm, |()| issue(&self.authority, &self.attributes))?))
+        let cached = [
+            self.time("seal-cached", warm, |()| seal(public))?,
+            self.time("open-cached", warm, |()| open(public, &sealed))?,
+            self.time("issue-cached", warm, |()| S::issue(&self.authority, &self.attributes))?,
+        ];
+        Ok(cold.into_iter().chain(cached).fold(0.0, f64::max))
     }
 
-    /// From the policy's text to ciphertext and secret.
-    fn seal(&self, public: &PublicParameters<B>) -> Result<(Ciphertext, wardkeep_abe::Secret), Fail> {
-        let policy = AccessPolicy::parse(&self.policy.text, public)?;
-        Ok(seal(public, &policy, CONTEXT, sample::seed())?)
-    }
-
-    /// From parsed ciphertext and loaded key to the secret.
-    fn open(&self, public: &PublicParameters<B>, sealed: &Ciphertext) -> Result<wardkeep_abe::Secret, Fail> {
-        Ok(open(public, &self.key, sealed, CONTEXT)?)
+    /// Uses every attribute so often that it stands in the cache with its table.
+    fn warm(&self) -> Result<(), Fail> {
+        (0..USES).try_for_each(|_| S::seal(S::parameters(&self.authority), &self.policy.text).map(drop))
     }
 
     /// Bytes of everything, and without what the bars do not count: header, policy text, names.
     fn sizes(&self, sealed: &Ciphertext) -> Result<(), Fail> {
-        let (ciphertext, key) = (sealed.to_bytes().len(), self.key.to_bytes().len());
-        let names: usize = self.key.labels().iter().map(|label| 4 + label.as_bytes().len()).sum();
-        let bare = |whole: usize, rest: usize| whole.checked_sub(rest).ok_or("a header became shorter: see its length");
-        let bare = [bare(ciphertext, CIPHERTEXT_HEADER + sealed.text().len())?, bare(key, KEY_HEADER + names)?];
-        for (metric, size) in ["ciphertext", "key"].into_iter().zip(bare) {
-            println!("{} {metric} {} {size} B", self.peer, self.policy.name);
-        }
-        println!("{} ciphertext-file {} {ciphertext} B", self.peer, self.policy.name);
-        println!("{} key-file {} {key} B", self.peer, self.policy.name);
+        let (ciphertext, (key, labels)) = (sealed.to_bytes().len(), S::key_bytes(&self.key));
+        let points = points(&key, labels).ok_or("the layout of keys has changed: see KEY_HEADER")?;
+        let show = |metric: &str, size: usize| println!("{} {metric} {} {size} B", S::PEER, self.policy.name);
+        show("ciphertext", ciphertext.saturating_sub(CIPHERTEXT_HEADER + sealed.text().len()));
+        show("key", points.len());
+        show("ciphertext-file", ciphertext);
+        show("key-file", key.len());
         Ok(())
     }
 
@@ -143,10 +133,16 @@ impl<'a, B: Backend> Bench<'a, B> {
         prepare: impl FnMut() -> Result<P, Fail>,
         work: impl FnMut(&P) -> Result<T, Fail>,
     ) -> Result<f64, Fail> {
-        self.limits.time([self.peer, metric, &self.policy.name], prepare, work)
+        self.limits.time([S::PEER, metric, &self.policy.name], prepare, work)
     }
 }
 
-fn issue<B: Backend>(authority: &Authority<B>, attributes: &Attributes) -> Result<UserKey<B>, Fail> {
-    Ok(authority.issue(&Grant { attributes, valid_until: None, serial: None }, sample::seed())?)
+/// What follows the names in a key: each of them is behind its length, four bytes.
+fn points(key: &[u8], labels: usize) -> Option<&[u8]> {
+    let (_, mut rest) = key.split_at_checked(KEY_HEADER)?;
+    for _ in 0..labels {
+        let (length, behind) = rest.split_first_chunk::<4>()?;
+        rest = behind.get(usize::try_from(u32::from_be_bytes(*length)).ok()?..)?;
+    }
+    Some(rest)
 }

@@ -24,7 +24,7 @@ const GENERATOR_WINDOW: u32 = 6;
 
 /// The group over arkworks.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Ark;
+pub struct Ark;
 
 /// A secret exponent, zeroed on drop.
 pub(crate) struct Secret(Fr);

@@ -29,7 +29,7 @@ const GENERATOR_WINDOW: u32 = 6;
 
 /// The group over `blst`.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Blst;
+pub struct Blst;
 
 impl Backend for Blst {
     type Secret = Secret;
