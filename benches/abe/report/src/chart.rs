@@ -59,8 +59,9 @@ const TOP: f64 = 84.0;
 const HEIGHT: f64 = 340.0;
 const BOTTOM: f64 = 52.0;
 const LEFT: f64 = 72.0;
-const NAMES: f64 = 196.0;
-const SIZES: [f64; 9] = [1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 512.0];
+const NAMES: f64 = 208.0;
+const SIZES: [f64; 9] = [1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, MOST];
+const MOST: f64 = 512.0;
 const GAP: f64 = 16.0;
 
 impl Chart {
@@ -83,7 +84,7 @@ impl Chart {
         text(&mut svg, "note", (16.0, 48.0), "start", self.note);
         for (at, panel) in self.panels.iter().enumerate() {
             let left = LEFT + step * at as f64;
-            let x = Scale::new((1.0, 512.0), (left + 8.0, left + field));
+            let x = Scale::new((1.0, MOST), (left + 8.0, left + field));
             self.grid(&mut svg, (left, left + field), &x, &y, at == 0);
             text(&mut svg, "panel", (left, TOP - 12.0), "start", panel.title);
             self.lines(&mut svg, panel, &x, &y);
@@ -111,13 +112,10 @@ impl Chart {
 
     fn lines(&self, svg: &mut String, panel: &Panel, x: &Scale, y: &Scale) {
         let drawn: Vec<&Line> = panel.lines.iter().filter(|line| !line.points.is_empty()).collect();
-        let ends: Vec<(f64, f64, f64)> = drawn
-            .iter()
-            .filter_map(|line| line.points.last().map(|(size, value)| (x.at(*size), y.at(*value), *value)))
-            .collect();
-        let wanted: Vec<f64> = ends.iter().map(|end| end.1).collect();
+        let ends: Vec<(f64, f64)> = drawn.iter().filter_map(|line| line.points.last().copied()).collect();
+        let wanted: Vec<f64> = ends.iter().map(|end| y.at(end.1)).collect();
         let places = apart(&wanted, GAP, (TOP + 6.0, TOP + HEIGHT));
-        for ((line, (end_x, end_y, value)), place) in drawn.into_iter().zip(ends).zip(places) {
+        for ((line, (size, value)), place) in drawn.into_iter().zip(ends).zip(places) {
             let dashed = if line.dashed { " dashed" } else { "" };
             let path: Vec<String> =
                 line.points.iter().map(|(size, value)| format!("{:.1},{:.1}", x.at(*size), y.at(*value))).collect();
@@ -126,9 +124,11 @@ impl Chart {
                 let (x, y) = (x.at(*size), y.at(*value));
                 put(svg, &format!("<circle class=\"dot {}\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"2.5\"/>", line.class));
             }
-            let beside = x.at(512.0) + 18.0;
-            stroke(svg, "lead", (end_x + 5.0, end_y), (beside - 4.0, place));
-            let name = format!("{} {}", line.name, (self.unit)(value));
+            let beside = x.at(MOST) + 18.0;
+            stroke(svg, "lead", (x.at(size) + 5.0, y.at(value)), (beside - 4.0, place));
+            // A line that was broken off says where.
+            let at = if size < MOST { format!(" at {size}") } else { String::new() };
+            let name = format!("{} {}{at}", line.name, (self.unit)(value));
             text(svg, &format!("name {}", line.class), (beside, place + 4.0), "start", &name);
         }
     }
@@ -171,6 +171,11 @@ mod tests {
         assert!(svg.contains(">A &amp; B 70 ms</text>") && svg.contains("<title>x &lt; y</title>"), "{svg}");
         assert_eq!(svg.matches('<').count(), svg.matches('>').count());
         assert!(!svg.contains("NaN") && !svg.contains("inf"));
+    }
+
+    #[test]
+    fn a_line_that_was_broken_off_says_where() {
+        assert!(chart(vec![(1.0, 1.0), (200.0, 70.0)]).contains(">A &amp; B 70 ms at 200</text>"));
     }
 
     #[test]
