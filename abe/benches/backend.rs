@@ -4,7 +4,12 @@
 
 // The room keeps its backends to itself; the benchmark compiles them once more, as its own module.
 #[path = "../src/backend/mod.rs"]
-#[allow(dead_code, unreachable_pub, reason = "not every operation of the trait is a primitive worth measuring")]
+#[allow(
+    dead_code,
+    unused_imports,
+    unreachable_pub,
+    reason = "its tests stay at home, and not every operation is measured"
+)]
 mod backend;
 
 use std::hint::black_box;

@@ -27,6 +27,7 @@ pub(crate) const MAX_TEXT: usize = 64 * 1024;
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Attributes {
     held: BTreeMap<Box<str>, Held>,
+    /// How many values there are, a set that is known to be empty counted as one.
     values: usize,
     /// Bytes of the canonical text, so that what was inserted can be written and read again.
     size: usize,
@@ -101,15 +102,16 @@ impl Attributes {
         let comma = if held.is_none_or(|held| held.values.is_empty()) { 0 } else { ", ".len() };
         let written = value.as_ref().map_or(0, |value| value.to_string().len() + comma);
         let size = self.size + written + if held.is_some() { 0 } else { self.entry(&name, set) };
-        if self.values >= MAX_VALUES {
+        // An empty set counts as one, its first element does not count again.
+        let values = self.values + usize::from(held.is_none_or(|held| !held.values.is_empty()));
+        if values > MAX_VALUES {
             return Err(AttributeError::TooMany { at });
         }
         if size > MAX_TEXT {
             return Err(AttributeError::TooLong { bytes: size });
         }
         self.size = size;
-        // An empty set counts as well: it is one more attribute.
-        self.values += 1;
+        self.values = values;
         let held = self.held.entry(name).or_default();
         held.set = set;
         held.values.extend(value);
@@ -121,6 +123,18 @@ impl Attributes {
         let comma = if self.held.is_empty() { 0 } else { 2 };
         let brackets = if set { 2 } else { 0 };
         Quoted(name).to_string().len() + " = ".len() + comma + brackets
+    }
+
+    /// Takes an attribute out with all of its values; whether there was one. What goes is the whole attribute: a set
+    /// without one of its elements is another set, of which a key may have to deny other things.
+    pub fn remove(&mut self, name: &str) -> bool {
+        let Ok(name) = syntax::name(name) else { return false };
+        let Some(held) = self.held.remove(&name) else { return false };
+        let values: usize = held.values.iter().map(|value| value.to_string().len()).sum();
+        let commas = ", ".len() * held.values.len().saturating_sub(1);
+        self.values -= held.values.len().max(1);
+        self.size -= values + commas + self.entry(&name, held.set);
+        true
     }
 
     /// The values of a name; `None` if it is missing, and nothing in it if it is a set that is known to be empty.

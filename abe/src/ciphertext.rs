@@ -1,12 +1,12 @@
 //! A ciphertext: the encapsulation of one secret, with the policy it enforces.
 
+use crate::DecodeError;
 use crate::backend::{G1_BYTES, G2_BYTES};
 use crate::encoding::{Reader, put_counted};
 use crate::label::{AuthorityId, Scope};
 use crate::parameters::Scheme;
 use crate::policy::{MAX_ROWS, MAX_STATEMENT, Statement};
 use crate::validity::Bucket;
-use crate::DecodeError;
 
 const MAGIC: &[u8; 7] = b"WKABECT";
 const FORMAT: u8 = 1;
@@ -128,6 +128,7 @@ impl Ciphertext {
         self.points.in_g1.len()
     }
 
+    #[cfg(test)]
     pub(crate) fn scope(&self) -> &Scope {
         &self.scope
     }

@@ -59,9 +59,8 @@ impl<B: Backend> UserKey<B> {
     /// The labels that go with the attributes that are dropped.
     fn dropped<'a>(&'a self, schema: &Schema, narrowing: &Narrowing) -> Result<Vec<&'a Label>, DelegateError> {
         let mut dropped = Vec::new();
-        let named = |label: &&Label, name: &str| {
-            label.namespace() == Some(Namespace::Attribute) && label.name() == Some(name)
-        };
+        let named =
+            |label: &&Label, name: &str| label.namespace() == Some(Namespace::Attribute) && label.name() == Some(name);
         for name in &narrowing.without {
             let before = dropped.len();
             dropped.extend(self.labels().iter().filter(|label| named(label, name)));

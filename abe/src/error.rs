@@ -1,7 +1,7 @@
 //! What can go wrong, an enum an operation.
 
-use crate::validity::{Bucket, Serial};
 use crate::AuthorityId;
+use crate::validity::{Bucket, Serial};
 
 /// Bytes of a key, of parameters, of a ciphertext or of a list that are none.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -121,10 +121,10 @@ pub enum IssueError {
     },
     /// The attributes were made for another schema.
     #[error(transparent)]
-    Attribute(#[from] crate::AttributeError),
+    Attribute(Box<crate::AttributeError>),
     /// The formula of a key of the key-policy scheme.
     #[error(transparent)]
-    Policy(#[from] crate::PolicyError),
+    Policy(Box<crate::PolicyError>),
 }
 
 /// Why nothing was sealed.
@@ -133,12 +133,14 @@ pub enum IssueError {
 pub enum SealError {
     /// The formula cannot be sealed under.
     #[error(transparent)]
-    Policy(#[from] crate::PolicyError),
+    Policy(Box<crate::PolicyError>),
     /// The policy was read under other parameters, or the parameters are of the other scheme.
     #[error("the policy belongs to other public parameters; read it anew under these")]
     OtherParameters,
     /// Formula, time bucket and cover together are too large.
-    #[error("formula and requirements come to {rows} rows, {max} at most; make the formula smaller, or rotate the authority so that the revocation list starts anew")]
+    #[error(
+        "formula and requirements come to {rows} rows, {max} at most; make the formula smaller, or rotate the authority so that the revocation list starts anew"
+    )]
     TooManyRows {
         /// How many.
         rows: usize,
@@ -189,7 +191,9 @@ pub enum RevocationError {
     #[error("the revocation list belongs to another authority or authority version")]
     OtherAuthority,
     /// The list is too old to seal under.
-    #[error("the revocation list was due for renewal at {next_update} and it is {now} (seconds since 1970); fetch the newest list")]
+    #[error(
+        "the revocation list was due for renewal at {next_update} and it is {now} (seconds since 1970); fetch the newest list"
+    )]
     Stale {
         /// When it should have been renewed.
         next_update: u64,
@@ -223,7 +227,7 @@ pub enum OpenError {
     Decode(#[from] DecodeError),
     /// The policy text does not stand in its canonical form or is none.
     #[error("the ciphertext's policy cannot be read: {0}")]
-    Policy(#[from] crate::PolicyError),
+    Policy(Box<crate::PolicyError>),
     /// Sealed for another authority.
     #[error("sealed under authority {found}, the key is of {held}; use a key of that authority")]
     OtherAuthority {
@@ -233,7 +237,9 @@ pub enum OpenError {
         held: AuthorityId,
     },
     /// Sealed under another version of the authority.
-    #[error("sealed under version {found} of the authority, the key is of version {held}; ask for a key of that version")]
+    #[error(
+        "sealed under version {found} of the authority, the key is of version {held}; ask for a key of that version"
+    )]
     OtherVersion {
         /// The ciphertext's.
         found: u32,
@@ -275,4 +281,22 @@ pub enum DelegateError {
         /// Why not.
         reason: &'static str,
     },
+}
+
+// Boxed, since their places and words make them large.
+macro_rules! boxed {
+    ($($error:ty, $variant:ident: $inner:ty;)+) => {$(
+        impl From<$inner> for $error {
+            fn from(inner: $inner) -> Self {
+                Self::$variant(Box::new(inner))
+            }
+        }
+    )+};
+}
+
+boxed! {
+    IssueError, Policy: crate::PolicyError;
+    IssueError, Attribute: crate::AttributeError;
+    SealError, Policy: crate::PolicyError;
+    OpenError, Policy: crate::PolicyError;
 }

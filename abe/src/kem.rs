@@ -11,7 +11,7 @@ use crate::policy::AccessPolicy;
 use crate::scheme::cp::{self, Exponents, Opened};
 use crate::seed::{Draw, Seed};
 use crate::span::{Span, Step};
-use crate::{DecodeError, OpenError, Secret, SealError};
+use crate::{DecodeError, OpenError, SealError, Secret};
 
 /// Seals a fresh secret under a policy: whoever holds a key that satisfies it gets the same secret by [`open`], with
 /// the same context, which does not stand in the ciphertext.

@@ -151,7 +151,8 @@ impl<B: Backend> UserKey<B> {
         let valid_until = optional(&mut reader, "validity")?.map(Bucket::new);
         let serial = optional(&mut reader, "serial")?.map(Serial::new);
         let labels = read_labels(&mut reader, parameters.scope())?;
-        let sk1 = B::g2_from_bytes(reader.array("key")?, Trust::Checked).ok_or(DecodeError::BadPoint { part: "key" })?;
+        let sk1 =
+            B::g2_from_bytes(reader.array("key")?, Trust::Checked).ok_or(DecodeError::BadPoint { part: "key" })?;
         let mut point = || {
             let bytes = reader.array("key")?;
             B::g1_from_bytes(bytes, Trust::Checked).ok_or(DecodeError::BadPoint { part: "key" })
@@ -208,7 +209,8 @@ fn read_labels(reader: &mut Reader<'_>, scope: &Scope) -> Result<Vec<Label>, Dec
     }
     let mut labels: Vec<Label> = Vec::new();
     for _ in 0..count {
-        let label = Label::parse(reader.counted(MAX_LABEL, "label")?).ok_or(DecodeError::Malformed { part: "label" })?;
+        let label =
+            Label::parse(reader.counted(MAX_LABEL, "label")?).ok_or(DecodeError::Malformed { part: "label" })?;
         if label.parts().map(|parts| parts.scope) != Some(*scope) {
             return Err(DecodeError::OtherParameters { part: "label" });
         }

@@ -2,11 +2,11 @@
 
 use zeroize::Zeroizing;
 
+use crate::DecodeError;
 use crate::backend::Backend;
 use crate::encoding::{Reader, put_counted};
 use crate::key::UserKey;
 use crate::parameters::PublicParameters;
-use crate::DecodeError;
 
 const MAGIC: &[u8; 7] = b"WKABEKF";
 const FORMAT: u8 = 1;

@@ -88,10 +88,15 @@ pub struct Label(Box<[u8]>);
 /// A label taken apart.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Parts<'a> {
+    /// Authority and version.
     pub(crate) scope: Scope,
+    /// What it speaks of.
     pub(crate) namespace: Namespace,
+    /// The type tag's bytes.
     pub(crate) tag: &'a [u8],
+    /// The attribute's name.
     pub(crate) name: &'a str,
+    /// The value's bytes.
     pub(crate) value: &'a [u8],
 }
 
@@ -143,7 +148,7 @@ impl Label {
         Parts::read(&self.0)
     }
 
-    /// What it says, for people: `role = doctor`, `level: prefix 1101 of 8 bits`, `dept != surgery`.
+    /// What it says, for people: `role = doctor`, `level: prefix 1101/8 bits`, `dept != surgery`.
     #[must_use]
     pub fn describe(&self) -> String {
         let described = self.parts().and_then(|parts| Some((Tag::from_bytes(parts.tag)?, parts)));
@@ -154,12 +159,12 @@ impl Label {
         match tag.kind {
             Kind::Equal => format!("{name} = {}", Quoted(&text)),
             Kind::Not => format!("{name} != {}", Quoted(&text)),
-            Kind::Prefix(0) => format!("{name}: any of {} bits", tag.shape.bits),
+            Kind::Prefix(0) => format!("{name}: any/{} bits", tag.shape.bits),
             Kind::Prefix(len) => {
-                format!("{name}: prefix {number:0len$b} of {} bits", tag.shape.bits, len = usize::from(len))
+                format!("{name}: prefix {number:0len$b}/{} bits", tag.shape.bits, len = usize::from(len))
             }
             Kind::HashPrefix(len) => {
-                format!("{name}: hash prefix {number:0len$b} of {HASH_BITS} bits", len = usize::from(len))
+                format!("{name}: hash prefix {number:0len$b}/{HASH_BITS} bits", len = usize::from(len))
             }
         }
     }
@@ -187,9 +192,13 @@ impl<'a> Parts<'a> {
 /// Makes the labels of one attribute.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Maker<'a> {
+    /// Authority and version.
     pub(crate) scope: &'a Scope,
+    /// What they speak of.
     pub(crate) namespace: Namespace,
+    /// What the attribute is, for the tag.
     pub(crate) shape: &'a Shape,
+    /// Its name, NFC.
     pub(crate) name: &'a str,
 }
 

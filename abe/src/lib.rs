@@ -37,7 +37,7 @@
 //!
 //! The room does no I/O, reads no clock, and takes randomness as [`Seed`]s.
 
-#![expect(private_bounds, private_interfaces, reason = "the group is chosen by a feature; nobody outside names it")]
+#![expect(private_bounds, reason = "the group is chosen by a feature; nobody outside names it")]
 
 mod attributes;
 mod authority;

@@ -9,7 +9,7 @@ use crate::backend::{Backend, GT_BYTES};
 use crate::encoding::{Reader, put_counted};
 use crate::hashes::{Capacity, Hashes};
 use crate::label::{AuthorityId, Label, Scope};
-use crate::scheme::cp;
+use crate::scheme::base::Base;
 use crate::validity::{BucketLength, Terms};
 use crate::{DecodeError, Schema};
 
@@ -46,7 +46,7 @@ struct Inner<B: Backend> {
     body: Body,
     bytes: Vec<u8>,
     fingerprint: [u8; 32],
-    base: Arc<cp::Base<B>>,
+    base: Arc<Base<B>>,
     hashes: Hashes<B>,
 }
 
@@ -130,8 +130,7 @@ impl<B: Backend> PublicParameters<B> {
 
     fn prepare(body: Body, unsigned: &[u8], signature: &[u8; SIGNATURE], element: &B::Gt) -> Self {
         let scheme = body.scheme;
-        let blind = B::g1_table(&B::hash_g1(scheme.blind_tag(), b"B"), 6);
-        let base = Arc::new(cp::Base { blind, pairing: B::gt_table(element) });
+        let base = Arc::new(Base::new(B::hash_g1(scheme.blind_tag(), b"B"), element.clone()));
         let hashes = Hashes::new(Capacity { points: CACHED_POINTS, tables: CACHED_TABLES });
         let bytes = [unsigned, signature].concat();
         Self(Arc::new(Inner { fingerprint: Sha256::digest(unsigned).into(), body, bytes, base, hashes }))
@@ -170,7 +169,11 @@ impl<B: Backend> PublicParameters<B> {
     /// [`DecodeError::OtherParameters`].
     pub fn verify(&self, signing_key: &[u8; SIGNER]) -> Result<(), DecodeError> {
         // The signature itself was checked against the key inside when they were read.
-        if self.0.body.signer == *signing_key { Ok(()) } else { Err(DecodeError::OtherParameters { part: "parameters" }) }
+        if self.0.body.signer == *signing_key {
+            Ok(())
+        } else {
+            Err(DecodeError::OtherParameters { part: "parameters" })
+        }
     }
 
     /// The bytes, signature included; public.
@@ -229,7 +232,7 @@ impl<B: Backend> PublicParameters<B> {
         &self.0.body.scope
     }
 
-    pub(crate) fn base(&self) -> &cp::Base<B> {
+    pub(crate) fn base(&self) -> &Base<B> {
         &self.0.base
     }
 

@@ -106,16 +106,20 @@ impl AccessPolicy {
         let scope = parameters.scope();
         let explained = self.formula.explain(parameters.schema(), scope, Namespace::Attribute, holds);
         let mut missing = explained.map_or_else(|_| Vec::new(), |explained| explained.missing);
-        if let Some(bucket) = self.bucket {
-            if !parameters.terms().validity_gate(scope, bucket).satisfied(holds) {
-                missing.push(format!("validity in time bucket {} or later (the key has expired)", bucket.number()));
-            }
-        }
-        if let Some(cover) = &self.cover {
-            if !parameters.terms().serial_gate(scope, &cover.nodes).satisfied(holds) {
-                missing.push(format!("a serial that revocation list {} does not revoke", cover.list_number));
-            }
-        }
+        let terms = parameters.terms();
+        let late = |bucket: &Bucket| !terms.validity_gate(scope, *bucket).satisfied(holds);
+        missing.extend(
+            self.bucket
+                .filter(late)
+                .map(|bucket| format!("validity in time bucket {} or later (the key has expired)", bucket.number())),
+        );
+        let shut_out = |cover: &&Cover| !terms.serial_gate(scope, &cover.nodes).satisfied(holds);
+        missing.extend(
+            self.cover
+                .as_ref()
+                .filter(shut_out)
+                .map(|cover| format!("a serial that revocation list {} does not revoke", cover.list_number)),
+        );
         missing
     }
 

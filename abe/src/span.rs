@@ -171,7 +171,8 @@ impl<P: PublicScalar> Plan<P> {
         let points: Vec<u64> = plans.iter().map(|(x, _)| *x).collect();
         let weigh = |(x, plan): (u64, Self)| {
             let weight = lagrange::<P>(x, &points)?;
-            let times = |step: Step<P>| Step { row: step.row, weight: Some(step.weight.map_or(weight, |w| w.mul(weight))) };
+            let times =
+                |step: Step<P>| Step { row: step.row, weight: Some(step.weight.map_or(weight, |w| w.mul(weight))) };
             Some(Self { cost: plan.cost, steps: plan.steps.into_iter().map(times).collect() })
         };
         let weighed: Option<Vec<Self>> = plans.into_iter().map(weigh).collect();

@@ -6,10 +6,10 @@
 //! A key of serial n holds the prefixes of n; a ciphertext asks for the nodes that cover every serial that is
 //! not revoked (complete subtree method: Naor, Naor and Lotspiech, Crypto 2001, section 3.1).
 
+use crate::SetupError;
 use crate::dyadic::{self, Prefix};
 use crate::gate::Gate;
 use crate::label::{Label, Maker, Namespace, Scope, Shape};
-use crate::SetupError;
 
 /// How long a time bucket is; fixed for an authority version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

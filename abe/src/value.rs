@@ -68,3 +68,34 @@ impl fmt::Display for Value {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    //! How a value is written says what it is, in both directions.
+
+    use super::*;
+
+    #[test]
+    fn writing_says_the_type() {
+        let day = Date::new(2026, 11, 21).unwrap();
+        let cases: [(Value, &str, &str); 6] = [
+            ("doctor".into(), "doctor", "text"),
+            ("3".into(), "\"3\"", "text"),
+            ("2026-11-21".into(), "\"2026-11-21\"", "text"),
+            (3.into(), "3", "a number"),
+            ((-3).into(), "-3", "a number"),
+            (day.into(), "2026-11-21", "a date"),
+        ];
+        for (value, written, kind) in cases {
+            assert_eq!((value.to_string().as_str(), value.kind()), (written, kind));
+        }
+    }
+
+    #[test]
+    fn signs_are_no_values() {
+        assert_eq!(Value::of(&Token::End), None);
+        assert_eq!(Value::of(&Token::Symbol(crate::syntax::Symbol::Comma)), None);
+        assert_eq!(Value::of(&Token::Quoted("3".to_owned())), Some("3".into()));
+        assert_eq!(Value::of(&Token::Number(3)), Some(3.into()));
+    }
+}

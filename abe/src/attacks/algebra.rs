@@ -6,10 +6,10 @@ use super::*;
 #[test]
 fn the_adversary_can_open_what_he_may() {
     let (authority, mut fresh) = (authority(""), seeds());
-    let (ciphertext, secret) = sealed(&authority, "a = 1x and b = 1x", fresh());
-    let loot = Loot::of(&key(&authority, "a = 1x, b = 1x", fresh()));
+    let (ciphertext, secret) = sealed(&authority, "a = x and b = x", fresh());
+    let loot = Loot::of(&key(&authority, "a = x, b = x", fresh()));
     let rows = points(&ciphertext).ct3;
-    let held = plus(&loot.point("a = 1x"), &loot.point("b = 1x"));
+    let held = plus(&loot.point("a = x"), &loot.point("b = x"));
     let blinds = plus(&rows[0], &rows[1]);
     assert!(secret_from(&ciphertext, (&loot.sk1, &loot.sk3), &[held], &blinds).is_same(&secret));
 }
@@ -25,7 +25,10 @@ fn no_exponent_leads_from_one_attribute_to_another() {
     let scope = scope(&authority);
     let label = |text: &str| {
         let attributes = Attributes::parse(text, authority.parameters().schema()).unwrap();
-        attributes.labels(authority.parameters().schema(), &scope, crate::label::Namespace::Attribute).unwrap().remove(0)
+        attributes
+            .labels(authority.parameters().schema(), &scope, crate::label::Namespace::Attribute)
+            .unwrap()
+            .remove(0)
     };
     // Every way in which bytes could have become that exponent: big-endian words of a digest of label or text.
     let number = |bytes: &[u8]| -> Weight {
@@ -59,13 +62,42 @@ fn a_repeated_attribute_does_not_cancel_out() {
     assert_eq!((rows.ct3.len(), rows.ct2.len()), (4, 2), "the second `a` has randomness of its own");
     let loot = Loot::of(&key(&authority, "b = x, c = x", fresh()));
     let (b, c) = (loot.point("b = x"), loot.point("c = x"));
-    // Rows in order: a, b, a', c. All small combinations, not this one alone.
+    // All small combinations of the rows a, b, a', c, and with them the one that opens what has one s' for both.
     for weights in combinations(4, -2..=2) {
         let blinds = rows.ct3.iter().zip(&weights).map(|(row, times_)| times(row, *times_)).collect::<Vec<_>>();
         let blinds = blinds.iter().skip(1).fold(blinds[0].clone(), |sum, row| plus(&sum, row));
         let held = plus(&times(&b, weights[1]), &times(&c, weights[3]));
         assert!(!secret_from(&ciphertext, (&loot.sk1, &loot.sk3), &[held], &blinds).is_same(&secret), "{weights:?}");
     }
+}
+
+/// The same attack on a ciphertext that was made with the mistake: it works there, so that its failure above means
+/// something.
+#[test]
+fn a_repeated_attribute_with_one_exponent_falls() {
+    use crate::scheme::cp::{self, Exponents};
+    use crate::seed::{Draw, Draws};
+    let (authority, mut fresh) = (authority(""), seeds());
+    let public = authority.parameters();
+    let formula = Formula::parse("a = x and (b = x or (a = x and c = x))", public.schema()).unwrap();
+    let gate = formula.gate(public.schema(), &scope(&authority), crate::label::Namespace::Attribute).unwrap();
+    let span = crate::span::Span::new(&gate);
+    let draws = Draws::new(b"test", b"one exponent for all");
+    let mut index = 0..;
+    let shares = span.share(|| draws.scalar(Draw::Share, index.next().unwrap()));
+    let repeats = (0..2).map(|_| draws.scalar(Draw::Repeat, 0)).collect();
+    let exponents = Exponents { secret: draws.scalar(Draw::Secret, 0), repeats, shares };
+    let (broken, shared) = cp::encapsulate::<Group>(public.base(), span.rows(), public.attribute_hash(), &exponents);
+    let loot = Loot::of(&key(&authority, "b = x, c = x", fresh()));
+    // s = (lambda_a - lambda_a') + 2 lambda_b - lambda_c.
+    let weights = [1, 2, -1, -1];
+    let order: Vec<String> = span.rows().iter().map(|row| row.label.describe()).collect();
+    assert_eq!(order, ["a = x", "b = x", "a = x", "c = x"]);
+    let blinds = broken.ct3.iter().zip(weights).map(|(row, by)| times(row, by)).reduce(|sum, row| plus(&sum, &row));
+    let held = plus(&times(&loot.point("b = x"), 2), &times(&loot.point("c = x"), -1));
+    let blinds = Group::g1_neg(&blinds.unwrap());
+    let pairs = [(&loot.sk3, &broken.ct1), (&held, &broken.ct2[0]), (&blinds, &loot.sk1)];
+    assert_eq!(Group::gt_to_bytes(&Group::multi_pairing(&pairs)), Group::gt_to_bytes(&shared));
 }
 
 /// B5: if B were the hash of some attribute x, `sk3 - sk2[x] = g1^alpha`, the master key. Tried on every label of a

@@ -39,7 +39,11 @@ fn every_flipped_byte_is_refused() {
             changed[at] ^= mask;
             let refused = bench.open(&changed).err().unwrap_or_else(|| panic!("byte {at} ^ {mask:#x} goes unnoticed"));
             if at >= points_at(&bench.ciphertext) {
-                assert_eq!(refused, OpenError::NotOpened, "byte {at}: a point's value is told by the uniform error alone");
+                assert_eq!(
+                    refused,
+                    OpenError::NotOpened,
+                    "byte {at}: a point's value is told by the uniform error alone"
+                );
             }
         }
     }
@@ -108,7 +112,11 @@ fn keys_with_bad_points_are_refused_at_load() {
     let refused = |at: usize, point: &[u8]| {
         let mut changed = bytes.to_vec();
         changed[at..at + point.len()].copy_from_slice(point);
-        assert_eq!(UserKey::from_bytes(&changed, public).unwrap_err(), DecodeError::BadPoint { part: "key" }, "at {at}");
+        assert_eq!(
+            UserKey::from_bytes(&changed, public).unwrap_err(),
+            DecodeError::BadPoint { part: "key" },
+            "at {at}"
+        );
     };
     let mut uncompressed = outside_the_subgroup();
     uncompressed[0] &= 0x7f;

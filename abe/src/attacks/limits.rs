@@ -64,11 +64,15 @@ fn depth_sixty_four_and_one_more() {
             if at % 2 == 0 { format!("b = x or ({inner})") } else { format!("a = x and ({inner})") }
         })
     };
-    let deepest = (1..100).take_while(|depth| AccessPolicy::parse(&nested(*depth), authority.parameters()).is_ok()).last();
+    let deepest =
+        (1..100).take_while(|depth| AccessPolicy::parse(&nested(*depth), authority.parameters()).is_ok()).last();
     let deepest = deepest.unwrap();
     assert!((60..=64).contains(&deepest), "{deepest}");
     assert_eq!(round(&authority, &nested(deepest), "a = x, b = x"), Ok(()));
-    assert_eq!(round(&authority, &nested(deepest), "b = y, c = x").map_err(|e| matches!(e, OpenError::NotSatisfied { .. })), Err(true));
+    assert_eq!(
+        round(&authority, &nested(deepest), "b = y, c = x").map_err(|e| matches!(e, OpenError::NotSatisfied { .. })),
+        Err(true)
+    );
 }
 
 /// A ciphertext whose policy is a megabyte, is nested a million deep, or counts what is not there: all structural.

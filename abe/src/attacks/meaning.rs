@@ -146,7 +146,8 @@ fn declarations_never_meet() {
 /// The labels do not rest on versions alone: two authorities of one id that declare the same name in two ways.
 #[test]
 fn type_tags_alone_keep_declarations_apart() {
-    let kinds = ["level: number(8)", "level: number(16)", "level: number(8, signed)", "level: number(8) set", "level: date"];
+    let kinds =
+        ["level: number(8)", "level: number(16)", "level: number(8, signed)", "level: number(8) set", "level: date"];
     let labels: Vec<Vec<Label>> = kinds
         .iter()
         .map(|declared| {
@@ -198,7 +199,10 @@ fn context_policy_and_authority_are_bound() {
         );
         assert_eq!(open(public, &key_, &relabelled, b"context").unwrap_err(), OpenError::NotOpened);
     }
-    assert_eq!(open(next.parameters(), &key_, &ciphertext, b"context").unwrap_err(), DecodeError::OtherParameters { part: "key" }.into());
+    assert_eq!(
+        open(next.parameters(), &key_, &ciphertext, b"context").unwrap_err(),
+        DecodeError::OtherParameters { part: "key" }.into()
+    );
 }
 
 /// A key issued until a bucket, and what was sealed before and after.
@@ -246,7 +250,9 @@ fn a_revoked_serial_opens_nothing_sealed_with_the_list() {
     let attributes = Attributes::parse("role = doctor", public.schema()).unwrap();
     let mut issued = |serial| {
         let serial = Some(Serial::new(serial));
-        authority.issue(&Grant { attributes: &attributes, valid_until: Some(Bucket::new(200)), serial }, fresh()).unwrap()
+        authority
+            .issue(&Grant { attributes: &attributes, valid_until: Some(Bucket::new(200)), serial }, fresh())
+            .unwrap()
     };
     let (revoked_key, reissued, other) = (issued(5), issued(6), issued((1 << 20) - 1));
     let revoked = BTreeMap::from([(Serial::new(5), Bucket::new(200))]);

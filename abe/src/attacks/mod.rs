@@ -100,12 +100,7 @@ pub(super) fn points(ciphertext: &Ciphertext) -> Opened {
 
 /// What the adversary's combination gives: `e(sk3, ct1) . prod_j e(held_j, ct2[j]) / e(blinds, sk1)`, unmasked and
 /// turned into the data key. Compared with the real one by the test.
-pub(super) fn secret_from(
-    ciphertext: &Ciphertext,
-    (sk1, sk3): (&G2, &G1),
-    held: &[G1],
-    blinds: &G1,
-) -> Secret {
+pub(super) fn secret_from(ciphertext: &Ciphertext, (sk1, sk3): (&G2, &G1), held: &[G1], blinds: &G1) -> Secret {
     let Opened { ct1, ct2, .. } = points(ciphertext);
     let blinds = Group::g1_neg(blinds);
     let mut pairs = vec![(sk3, &ct1), (&blinds, sk1)];

@@ -38,7 +38,10 @@ fn a_formula_key_opens_what_its_labels_satisfy() {
         match key_policy::open(public, &key, &ciphertext, b"context") {
             Ok(opened) => assert!(expected && opened.is_same(&secret), "{formula} on {labels}"),
             Err(refused) => {
-                assert!(matches!(refused, OpenError::NotSatisfied { .. }) && !expected, "{formula} on {labels}: {refused}");
+                assert!(
+                    matches!(refused, OpenError::NotSatisfied { .. }) && !expected,
+                    "{formula} on {labels}: {refused}"
+                );
             }
         }
     }
@@ -66,7 +69,10 @@ fn every_flipped_byte_is_refused() {
         let read = key_policy::UserKey::from_bytes(&changed, public);
         let opened = read.map(|key| key_policy::open(public, &key, &ciphertext, b"context"));
         // A changed name in the formula is another formula, whose points open nothing.
-        assert!(!matches!(opened, Ok(Ok(_))) || bytes[at] != changed[at] && at > 40 && opens_by_b(&changed, &bytes), "byte {at}");
+        assert!(
+            !matches!(opened, Ok(Ok(_))) || bytes[at] != changed[at] && at > 40 && opens_by_b(&changed, &bytes),
+            "byte {at}"
+        );
     }
 }
 
@@ -105,7 +111,8 @@ fn the_two_schemes_never_meet() {
 fn two_formula_keys_do_not_add_up() {
     let (authority, mut fresh) = (twin(), seeds());
     let (ciphertext, secret) = record(&authority, "a = x, b = x", fresh());
-    let (first, second) = (formula_key(&authority, "a = x and q = x", fresh()), formula_key(&authority, "b = x and r = x", fresh()));
+    let (first, second) =
+        (formula_key(&authority, "a = x and q = x", fresh()), formula_key(&authority, "b = x and r = x", fresh()));
     let found = points(&ciphertext);
     let (first, second) = (first.points(), second.points());
     for rows in [[&first.sk2[0], &second.sk2[0]], [&first.sk2[0], &second.sk2[1]], [&first.sk2[1], &second.sk2[0]]] {

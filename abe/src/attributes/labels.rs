@@ -8,6 +8,9 @@
 //! | enum, negatable | the same, and `not x` for every listed x that is no element |
 //! | number, date | the prefixes of every element, width + 1 each; the longest is the value itself |
 //!
+//! These are all that a key holds of an attribute: whoever leaves some out satisfies less and never more, for every
+//! label is an assertion and no gate asks for the absence of one. A denial (`not x`) is a label like any other.
+//!
 //! Only what is present gives labels: a missing attribute satisfies no `!=`.
 
 use super::{AttributeError, Attributes, Held};

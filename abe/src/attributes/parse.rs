@@ -2,7 +2,7 @@
 
 use super::{AttributeError, Attributes, MAX_TEXT};
 use crate::schema::Schema;
-use crate::syntax::{Cursor, Position, Symbol, Token};
+use crate::syntax::{self, Cursor, Position, Symbol, SyntaxError, Token};
 use crate::value::Value;
 
 pub(super) fn parse(text: &str, schema: &Schema) -> Result<Attributes, AttributeError> {
@@ -16,6 +16,7 @@ pub(super) fn parse(text: &str, schema: &Schema) -> Result<Attributes, Attribute
     }
     loop {
         let (at, name) = cursor.text("the name of an attribute")?;
+        syntax::name(&name).map_err(|why| SyntaxError::Name { at, why })?;
         cursor.need(Symbol::Equal, "`=` and a value after the name, as in `role = doctor`")?;
         if cursor.has(Symbol::OpenList)? {
             attributes.insert_set_at(at, schema, &name)?;

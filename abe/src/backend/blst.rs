@@ -9,11 +9,13 @@
 
 mod bytes;
 mod each;
+mod field;
 mod gt;
 mod msm;
 mod point;
 mod scalar;
 mod select;
+mod split;
 mod table;
 
 use std::sync::OnceLock;

@@ -26,7 +26,11 @@ fn every_range_of_small_widths_is_covered_exactly_and_by_few() {
                 let of_cover: HashSet<Prefix> = cover.iter().copied().collect();
                 for value in 0..=top {
                     let hits = prefixes(value, bits).iter().filter(|prefix| of_cover.contains(prefix)).count();
-                    assert_eq!(hits, usize::from((low..=high).contains(&value)), "{value} in {low}..={high}, {bits} bits");
+                    assert_eq!(
+                        hits,
+                        usize::from((low..=high).contains(&value)),
+                        "{value} in {low}..={high}, {bits} bits"
+                    );
                 }
             }
         }

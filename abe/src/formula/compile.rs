@@ -7,6 +7,11 @@
 //! | `!=` on an enumeration | not |
 //! | `!=` on open text | the 32 prefixes that leave the path of the value's hash, one at every bit |
 
+//!
+//! A range over a set holds if one element lies in it: every element brings prefixes of its own, and which element
+//! a label came from is forgotten. That is why two ranges over one set are two conditions, and never one. For `!=` it
+//! would be wrong (some element differs from nearly anything), hence the label of its own that the whole set earns.
+
 use super::PolicyError;
 use super::node::{Ask, Comparison, Node, Test};
 use crate::dyadic::{self, Prefix};

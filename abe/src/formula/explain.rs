@@ -1,5 +1,17 @@
 //! Which conditions a key would use, or misses. Works from labels alone: that is what keys hold.
+//!
+//! ```text
+//! [x] all of
+//!   [x] role = doctor   <- used
+//!   [x] one of
+//!     [ ] dept = cardiology
+//!     [x] level >= 3   <- used
+//! ```
+//!
+//! Everything it says follows from the policy and the key's own attributes, both known to whoever holds the two: it
+//! may be told to a user who cannot open.
 
+use std::collections::HashSet;
 use std::fmt;
 
 use super::PolicyError;
@@ -12,7 +24,8 @@ use crate::label::Label;
 pub struct Explanation {
     /// The formula.
     pub root: Branch,
-    /// What the key lacks for the way to satisfy it that needs the fewest more conditions; nothing if it is satisfied.
+    /// What the key lacks for the way to satisfy it that needs the fewest more conditions, each counted where it
+    /// stands; nothing if it is satisfied. Without any one of them it would not be enough.
     pub missing: Vec<String>,
 }
 
@@ -61,6 +74,7 @@ pub(super) fn explain(
         root.mark();
     } else {
         root.lacking(&mut missing);
+        root.prune(&mut missing);
     }
     Ok(Explanation { root, missing })
 }
@@ -136,6 +150,26 @@ impl Branch {
             self.children.iter().filter_map(|child| child.gap().map(|gap| (gap, child))).collect();
         near.sort_by_key(|(gap, _)| *gap);
         near.into_iter().take(self.needed()).for_each(|(_, child)| child.lacking(missing));
+    }
+
+    /// Takes out what is not needed after all: a condition that stands twice under a threshold counts there twice.
+    fn prune(&self, missing: &mut Vec<String>) {
+        let mut index = missing.len();
+        while index > 0 {
+            index -= 1;
+            let rest = missing.iter().enumerate().filter(|(at, _)| *at != index);
+            let rest: HashSet<&str> = rest.map(|(_, text)| text.as_str()).collect();
+            if self.holds_with(&rest) {
+                missing.remove(index);
+            }
+        }
+    }
+
+    fn holds_with(&self, given: &HashSet<&str>) -> bool {
+        match &self.kind {
+            BranchKind::Condition(text) => self.satisfied || given.contains(text.as_str()),
+            _ => self.children.iter().filter(|child| child.holds_with(given)).count() >= self.needed(),
+        }
     }
 
     fn write(&self, f: &mut fmt::Formatter<'_>, indent: usize) -> fmt::Result {

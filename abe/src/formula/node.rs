@@ -41,11 +41,17 @@ pub(super) enum Ask {
 /// The comparisons.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Comparison {
+    /// `=`
     Equal,
+    /// `!=`, of a set: none of its elements.
     NotEqual,
+    /// `<`
     Less,
+    /// `<=`
     AtMost,
+    /// `>`
     More,
+    /// `>=`
     AtLeast,
 }
 

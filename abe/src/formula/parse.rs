@@ -1,4 +1,22 @@
 //! Text to tree, by recursive descent. Every bound is checked before what it bounds is built.
+//!
+//! ```text
+//! policy     = any
+//! any        = all { "or" all }
+//! all        = primary { "and" primary }
+//! primary    = "(" any ")" | number "of" "(" any { "," any } ")" | name test
+//! test       = ( "=" | "!=" | "<" | "<=" | ">" | ">=" ) value | "in" "[" value { "," value } "]"
+//! name       = word | quoted
+//! value      = word | quoted | number | date
+//! word       = ( letter | "_" ) { letter | digit | mark | "_" | "." | "-" }      no keyword
+//! quoted     = `"` { any character but a control character | escape } `"`
+//! escape     = `\"` | `\\` | `\n` | `\t` | `\u{` 1 to 6 hexadecimal digits `}`
+//! number     = [ "-" ] ( "0" | digit other than 0 { digit } )                     at most 20 digits
+//! date       = year "-" month "-" day                                             4, 2 and 2 digits
+//! ```
+//!
+//! The recursion goes through `primary` alone and is as deep as parentheses are, 64 at most: a text of nothing but
+//! `(` ends at the 65th. The tree that results is merged as it grows, so that `a and (b and c)` has one gate.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -224,7 +242,8 @@ fn not_negatable(at: Position, name: Box<str>, declared: &Declaration) -> Policy
     PolicyError::NotNegatable { at, name, declared: declared.to_string().into() }
 }
 
-/// What stands where a condition has ended.
+/// What stands where a condition has ended. A keyword in capitals is the commonest reason, and without this it would be
+/// reported as a word that nobody expected.
 fn stray(next: &Spanned, expected: &'static str) -> PolicyError {
     if let Token::Word(word) = &next.token {
         let meant =

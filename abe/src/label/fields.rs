@@ -48,3 +48,39 @@ impl<'a> Fields<'a> {
         std::str::from_utf8(self.field(longest)?).ok()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    //! Lengths come from strangers.
+
+    use super::*;
+
+    #[test]
+    fn fields_read_back_in_order() {
+        let mut bytes = Vec::new();
+        put(&mut bytes, b"");
+        put(&mut bytes, "é".as_bytes());
+        put(&mut bytes, &[1, 2, 3]);
+        assert_eq!(bytes, [0, 0, 0, 0, 0, 0, 0, 2, 0xc3, 0xa9, 0, 0, 0, 3, 1, 2, 3]);
+        let mut fields = Fields::new(&bytes);
+        assert_eq!(fields.field(0), Some(&[][..]));
+        assert_eq!(fields.text(2), Some("é"));
+        assert_eq!(fields.exactly(), Some([1, 2, 3]));
+        assert_eq!(fields.left(), 0);
+        assert_eq!(fields.array::<0>(), Some([]));
+        assert_eq!(fields.array::<1>(), None);
+    }
+
+    #[test]
+    fn a_length_beyond_its_bound_or_the_end_is_refused() {
+        let field = |bytes: &'static [u8], longest| Fields::new(bytes).field(longest);
+        assert_eq!(field(b"\0\0\0\x02ab", 2), Some(&b"ab"[..]));
+        assert_eq!(field(b"\0\0\0\x02ab", 1), None);
+        assert_eq!(field(b"\0\0\0\x03ab", 9), None);
+        assert_eq!(field(b"\xff\xff\xff\xffab", usize::MAX), None);
+        assert_eq!(field(b"\0\0\0", 9), None);
+        assert_eq!(Fields::new(b"\0\0\0\x02ab").exactly::<1>(), None);
+        assert_eq!(Fields::new(b"\0\0\0\x02ab").exactly::<3>(), None);
+        assert_eq!(Fields::new(b"\0\0\0\x02\xc3\x28").text(9), None, "not UTF-8");
+    }
+}

@@ -20,7 +20,9 @@ pub(crate) const DAY: &str = "day";
 /// A label's type tag.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Tag {
+    /// How the label relates to the attribute.
     pub(crate) kind: Kind,
+    /// What the attribute is.
     pub(crate) shape: Shape,
 }
 
@@ -55,9 +57,13 @@ pub(crate) struct Shape {
 /// The declared types.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Family {
+    /// Open text.
     Text,
+    /// One of the listed texts. Another list is the same type: it adds values and changes none.
     Enum,
+    /// A number.
     Number,
+    /// A day, as a number of [`crate::value::Date::BITS`] bits.
     Date,
 }
 
@@ -112,6 +118,7 @@ impl Tag {
 }
 
 impl Kind {
+    /// Whether attributes of this shape have such labels.
     fn suits(self, shape: &Shape) -> bool {
         match self {
             Self::Equal => matches!(shape.family, Family::Text | Family::Enum),
@@ -134,6 +141,7 @@ impl Shape {
         Self { family: Family::Number, bits, signed: false, set: false, unit: "".into() }
     }
 
+    /// Whether a declaration can have this shape: a tag that none can is not read.
     fn is_sound(&self) -> bool {
         match self.family {
             Family::Text | Family::Enum => self.bits == 0 && !self.signed && self.unit.is_empty(),

@@ -117,6 +117,7 @@ impl Declaration {
         }
     }
 
+    /// Why a value of another type is refused; what looks like the right one in quotes gets a hint of its own.
     fn misfit(&self, value: &Value) -> ValueDefect {
         let (expected, hint) = match (&self.kind, value) {
             (Type::Text, _) => ("text", "quote it"),
@@ -173,11 +174,13 @@ impl Declaration {
     }
 }
 
+/// The lowest and the highest number of a width, the latter of 64 bits too: hence the wider type.
 fn bounds(bits: u8, signed: bool) -> (i128, i128) {
     let count = 1i128 << bits.min(64);
     if signed { (-count / 2, count / 2 - 1) } else { (0, count - 1) }
 }
 
+/// The values of an enumeration in their one form: normalised, sorted, each once.
 fn enumeration(values: &[Box<str>], at: Position, name: &str) -> Result<Vec<Box<str>>, SchemaError> {
     let name = || name.into();
     if values.is_empty() {

@@ -1,5 +1,7 @@
 //! A schema that reads back otherwise than it was written changes what keys mean.
 
+mod declaring;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -93,7 +95,12 @@ fn every_mistake_has_its_place_and_a_hint() {
         ("a: number unit", 1, 15, "expected `(` and the unit"),
         ("a: number unit(3)", 1, 16, "expected a word for the unit"),
         ("a: number unit(\"\")", 1, 1, "the unit of a cannot be a word"),
-        ("groups: text set negatable", 1, 1, "groups is an open set, so `negatable` is refused: a key for {finance, audit} would open"),
+        (
+            "groups: text set negatable",
+            1,
+            1,
+            "groups is an open set, so `negatable` is refused: a key for {finance, audit} would open",
+        ),
         ("n: number set negatable", 1, 1, "n is an open set"),
         ("n: date set negatable", 1, 1, "n is an open set"),
         ("a: enum()", 1, 1, "the enumeration a has no values"),
@@ -109,7 +116,12 @@ fn every_mistake_has_its_place_and_a_hint() {
         ("\"\": text", 1, 1, "the name of the attribute is empty"),
         ("\"a\\nb\": text", 1, 1, "the name holds the control character U+000A"),
         ("a: text\n\na: date", 3, 1, "a is declared twice"),
-        ("caf\u{e9}: text\ncafe\u{301}: text", 2, 1, "café is declared twice (names are compared after normalisation, NFC)"),
+        (
+            "caf\u{e9}: text\ncafe\u{301}: text",
+            2,
+            1,
+            "café is declared twice (names are compared after normalisation, NFC)",
+        ),
         ("a: text \"", 1, 9, "the quote that begins here does not end"),
     ];
     for (text, line, column, message) in cases {
@@ -135,6 +147,8 @@ fn bounds_hold_at_the_last_that_fits() {
         schema.declare("more", Declaration::single(Type::Enum(values(257)))),
         Err(SchemaError::EnumTooLong { at: Position::NONE, name: "more".into(), count: 257 })
     );
+    let message = schema.declare("more", Declaration::single(Type::Enum(values(257)))).unwrap_err().to_string();
+    assert_eq!(message, "the enumeration more has 257 values: at most 256 are allowed, declare it `text`");
     assert!(Schema::parse(&format!("a: enum(\"{}\")", "x".repeat(4096))).is_ok());
     assert!(error(&format!("a: enum(\"{}\")", "x".repeat(4097))).to_string().contains("4097 bytes"));
     assert!(Schema::parse(&format!("{}: text", "x".repeat(256))).is_ok());
@@ -174,6 +188,8 @@ fn what_was_declared_can_be_written_and_read_whatever_its_length() {
 fn hostile_lengths_are_refused_before_anything_is_read() {
     let long = "a".repeat(1 << 20);
     assert_eq!(Schema::parse(&long), Err(SchemaError::TooLong { bytes: 1 << 20 }));
+    let message = SchemaError::TooLong { bytes: 1 << 20 }.to_string();
+    assert_eq!(message, "the schema has 1048576 bytes: at most 262144 are allowed");
     assert_eq!(Schema::from_bytes(long.as_bytes()), Err(SchemaError::TooLong { bytes: 1 << 20 }));
 }
 
@@ -240,17 +256,32 @@ fn values_are_admitted_within_their_declaration_alone() {
         assert!(admit(name, number(lowest)).is_ok() && admit(name, number(highest)).is_ok(), "{name}");
         assert!(admit(name, number(lowest - 1)).is_err() && admit(name, number(highest + 1)).is_err(), "{name}");
     }
-    assert_eq!(admit("level", number(-1)).unwrap_err(), "takes numbers from 0 to 255, and -1 is not one: declare it `signed`");
-    assert_eq!(admit("level", number(256)).unwrap_err(), "takes numbers from 0 to 255, and 256 is not one: declare it wider");
+    assert_eq!(
+        admit("level", number(-1)).unwrap_err(),
+        "takes numbers from 0 to 255, and -1 is not one: declare it `signed`"
+    );
+    assert_eq!(
+        admit("level", number(256)).unwrap_err(),
+        "takes numbers from 0 to 255, and 256 is not one: declare it wider"
+    );
     assert_eq!(admit("role", number(3)).unwrap_err(), "takes text, and 3 is a number: quote it");
     assert_eq!(admit("dept", number(3)).unwrap_err(), "takes one of its listed texts, and 3 is a number: quote it");
     assert_eq!(admit("level", "3".into()).unwrap_err(), "takes numbers, and \"3\" is text: write it without quotes");
-    assert_eq!(admit("level", "high".into()).unwrap_err(), "takes numbers, and high is text: write digits, or declare it otherwise");
-    assert_eq!(admit("born", "2026-11-21".into()).unwrap_err(), "takes dates, and \"2026-11-21\" is text: write it without quotes");
+    assert_eq!(
+        admit("level", "high".into()).unwrap_err(),
+        "takes numbers, and high is text: write digits, or declare it otherwise"
+    );
+    assert_eq!(
+        admit("born", "2026-11-21".into()).unwrap_err(),
+        "takes dates, and \"2026-11-21\" is text: write it without quotes"
+    );
     assert_eq!(admit("born", number(3)).unwrap_err(), "takes dates, and 3 is a number: write it as 2026-11-21");
     assert_eq!(admit("dept", "Surgery".into()).unwrap_err(), "does not list the value Surgery: did you mean surgery?");
     assert_eq!(admit("dept", "finance".into()).unwrap_err(), "does not list the value finance: see its declaration");
-    assert_eq!(admit("role", "".into()).unwrap_err(), "cannot hold this: the text is empty: leave the attribute out, or name the absence, as in `\"none\"`");
+    assert_eq!(
+        admit("role", "".into()).unwrap_err(),
+        "cannot hold this: the text is empty: leave the attribute out, or name the absence, as in `\"none\"`"
+    );
     assert_eq!(admit("role", "e\u{301}".into()), Ok("\u{e9}".into()));
 }
 

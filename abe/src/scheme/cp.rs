@@ -12,18 +12,11 @@
 //!
 //! Exponents are written multiplicatively here as in the paper, points additively in the code.
 
+use super::base::Base;
 use crate::backend::{Backend, SecretScalar};
 use crate::label::Label;
 use crate::parameters::AttributeHash;
 use crate::span::{Row, Share, Step};
-
-/// What encapsulation needs of the public parameters, with multiples worked out beforehand.
-pub(crate) struct Base<B: Backend> {
-    /// B, hashed under a tag of its own: in the attributes' it would give `g1^alpha = sk3 / sk2[B]` away.
-    pub(crate) blind: B::G1Table,
-    /// `e(g1,g2)^alpha`.
-    pub(crate) pairing: B::GtTable,
-}
 
 /// The secret parts of a user's key; `sk2` in the order of the labels.
 pub(crate) struct KeyPoints<B: Backend> {
@@ -62,11 +55,13 @@ pub(crate) fn key<B: Backend>(
     (h, labels): (AttributeHash<'_, B>, &[&Label]),
     r: &B::Secret,
 ) -> KeyPoints<B> {
-    KeyPoints {
-        sk1: B::g2_mul_gen_secret(r),
-        sk2: h.raise(labels, r),
-        sk3: B::g1_add(master, &B::g1_table_mul_secret(&base.blind, r)),
-    }
+    KeyPoints { sk1: B::g2_mul_gen_secret(r), sk2: h.raise(labels, r), sk3: add(master, base, r) }
+}
+
+/// `point . B^exponent`.
+fn add<B: Backend>(point: &B::G1, base: &Base<B>, exponent: &B::Secret) -> B::G1 {
+    let blind = base.blind(std::slice::from_ref(exponent));
+    blind.first().map_or_else(|| point.clone(), |blind| B::g1_add(point, blind))
 }
 
 /// Another key for the same attributes, as if r + t had been drawn: who sees both learns nothing that binds them.
@@ -80,7 +75,7 @@ pub(crate) fn rerandomise<B: Backend>(
     KeyPoints {
         sk1: B::g2_add(&points.sk1, &B::g2_mul_gen_secret(t)),
         sk2: points.sk2.iter().zip(&more).map(|(point, more)| B::g1_add(point, more)).collect(),
-        sk3: B::g1_add(&points.sk3, &B::g1_table_mul_secret(&base.blind, t)),
+        sk3: add(&points.sk3, base, t),
     }
 }
 
@@ -92,10 +87,10 @@ pub(crate) fn encapsulate<B: Backend>(
     exponents: &Exponents<B::Secret>,
 ) -> (Encapsulation<B>, B::Gt) {
     let Exponents { secret, repeats, shares } = exponents;
-    let blinds = shares.iter().map(|share| {
-        let whole = if share.whole { share.masked.add(secret) } else { share.masked.duplicate() };
-        B::g1_table_mul_secret(&base.blind, &whole)
-    });
+    let lambda = |share: &Share<B::Secret>| {
+        if share.whole { share.masked.add(secret) } else { share.masked.duplicate() }
+    };
+    let blinds = base.blind(&shares.iter().map(lambda).collect::<Vec<_>>());
     // Rows of one copy share their exponent, so that they are raised together.
     let mut raised: Vec<Option<B::G1>> = vec![None; rows.len()];
     for (copy, repeat) in repeats.iter().enumerate() {
@@ -109,9 +104,9 @@ pub(crate) fn encapsulate<B: Backend>(
     let encapsulation = Encapsulation {
         ct1: B::g2_mul_gen_secret(secret),
         ct2: repeats.iter().map(B::g2_mul_gen_secret).collect(),
-        ct3: blinds.zip(raised.iter().flatten()).map(|(blind, raised)| B::g1_add(&blind, raised)).collect(),
+        ct3: blinds.iter().zip(raised.iter().flatten()).map(|(blind, raised)| B::g1_add(blind, raised)).collect(),
     };
-    (encapsulation, B::gt_table_pow_secret(&base.pairing, secret))
+    (encapsulation, base.pairing(secret))
 }
 
 /// One row as the holder of a key uses it: its number and coefficient with the ciphertext's and the key's point.
@@ -131,8 +126,7 @@ pub(crate) fn decapsulate<B: Backend>(
 ) -> B::Gt {
     let blinds = B::g1_neg(&weighted::<B>(rows.iter().map(|row| (row.step, &row.ct3))));
     let of_copy = |copy: usize| rows.iter().filter(move |row| row.copy == copy).map(|row| (row.step, row.sk2));
-    let held: Vec<(B::G1, &B::G2)> =
-        ct2.iter().map(|(copy, point)| (weighted::<B>(of_copy(*copy)), point)).collect();
+    let held: Vec<(B::G1, &B::G2)> = ct2.iter().map(|(copy, point)| (weighted::<B>(of_copy(*copy)), point)).collect();
     let mut pairs: Vec<(&B::G1, &B::G2)> = vec![(sk3, ct1), (&blinds, sk1)];
     pairs.extend(held.iter().map(|(sum, point)| (sum, *point)));
     B::multi_pairing(&pairs)

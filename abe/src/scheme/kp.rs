@@ -10,7 +10,8 @@
 //! alpha is known as `A1 = g1^alpha` alone: a share is `[whole] * alpha + masked`, so that A1 is added where the
 //! whole is asked for.
 
-use super::cp::{Base, weighted};
+use super::base::Base;
+use super::cp::weighted;
 use crate::backend::Backend;
 use crate::label::Label;
 use crate::parameters::AttributeHash;
@@ -58,7 +59,7 @@ pub(crate) fn encapsulate<B: Backend>(
     (h, labels): (AttributeHash<'_, B>, &[&Label]),
     s: &B::Secret,
 ) -> (B::G2, Vec<B::G1>, B::Gt) {
-    (B::g2_mul_gen_secret(s), h.raise(labels, s), B::gt_table_pow_secret(&base.pairing, s))
+    (B::g2_mul_gen_secret(s), h.raise(labels, s), base.pairing(s))
 }
 
 /// One row of the key as it meets the ciphertext.

@@ -189,8 +189,7 @@ fn fewer_than_k_shares_say_nothing() {
         let gate = Gate::AtLeast(k, (0..n).map(|name| leaf(&format!("x{name}"))).collect());
         let rows = matrix(&gate);
         for subset in 0u32..1 << n {
-            let mine: Vec<Vec<u64>> =
-                (0..n).filter(|at| subset >> at & 1 == 1).map(|at| rows[at].clone()).collect();
+            let mine: Vec<Vec<u64>> = (0..n).filter(|at| subset >> at & 1 == 1).map(|at| rows[at].clone()).collect();
             assert_eq!(exact::spans_secret(&mine), mine.len() >= k, "{k} of {n}: {subset:b}");
         }
     }

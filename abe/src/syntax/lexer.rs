@@ -27,17 +27,29 @@ pub(crate) enum Token {
 /// The signs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Symbol {
+    /// `(`
     Open,
+    /// `)`
     Close,
+    /// `[`
     OpenList,
+    /// `]`
     CloseList,
+    /// `,`
     Comma,
+    /// `:`, in schemas alone.
     Colon,
+    /// `=`
     Equal,
+    /// `!=`
     NotEqual,
+    /// `<`
     Less,
+    /// `<=`
     AtMost,
+    /// `>`
     More,
+    /// `>=`
     AtLeast,
 }
 
@@ -138,6 +150,7 @@ impl<'a> Lexer<'a> {
         Ok(Spanned { token, at })
     }
 
+    /// The next character, whatever it is.
     fn take(&mut self) -> Option<char> {
         let mut letters = self.rest.chars();
         let letter = letters.next()?;
@@ -162,6 +175,8 @@ impl<'a> Lexer<'a> {
         run.to_owned()
     }
 
+    /// What begins with a digit or a sign is a number, a date, or a mistake: never the beginning of a word, or `3rd`
+    /// would be text and `3` none.
     fn number(&mut self, at: Position) -> Result<Token, SyntaxError> {
         let minus = if self.rest.starts_with('-') { self.take() } else { None };
         let run = self.run();
@@ -184,6 +199,7 @@ impl<'a> Lexer<'a> {
         Err(SyntaxError::Number { at, found: found() })
     }
 
+    /// Text up to the closing quote, on one line, so that a forgotten quote is reported where it was opened.
     fn quoted(&mut self, at: Position) -> Result<Token, SyntaxError> {
         self.take();
         let mut text = String::new();
@@ -199,6 +215,7 @@ impl<'a> Lexer<'a> {
         }
     }
 
+    /// The character of an escape, after its backslash.
     fn escape(&mut self) -> Option<char> {
         match self.take()? {
             'n' => Some('\n'),

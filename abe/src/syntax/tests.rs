@@ -20,15 +20,15 @@ fn tokens(text: &str) -> Result<Vec<Token>, SyntaxError> {
 fn words_numbers_dates_quotes_and_signs() {
     let word = |text: &str| Token::Word(text.to_owned());
     assert_eq!(tokens("role_1.a-b ärzte 医").unwrap(), [word("role_1.a-b"), word("ärzte"), word("医")]);
-    assert_eq!(tokens("0 -5 18446744073709551615").unwrap(), [
-        Token::Number(0),
-        Token::Number(-5),
-        Token::Number(u64::MAX.into())
-    ]);
+    assert_eq!(
+        tokens("0 -5 18446744073709551615").unwrap(),
+        [Token::Number(0), Token::Number(-5), Token::Number(u64::MAX.into())]
+    );
     assert_eq!(tokens("2026-11-21").unwrap(), [Token::Date(crate::value::Date::new(2026, 11, 21).unwrap())]);
-    assert_eq!(tokens(r#""a \" \\ \n\t \u{e9}\u{10FFFF}""#).unwrap(), [Token::Quoted(
-        "a \" \\ \n\t \u{e9}\u{10ffff}".to_owned()
-    )]);
+    assert_eq!(
+        tokens(r#""a \" \\ \n\t \u{e9}\u{10FFFF}""#).unwrap(),
+        [Token::Quoted("a \" \\ \n\t \u{e9}\u{10ffff}".to_owned())]
+    );
     let signs = "( ) [ ] , : = != < <= > >=";
     let found = tokens(signs).unwrap();
     let written: Vec<&str> =
@@ -89,10 +89,8 @@ fn every_mistake_says_what_to_write() {
 #[test]
 fn positions_count_bytes_lines_and_characters() {
     let mut lexer = Lexer::new("ä =\r\n\n  \"é\" x", Position::START);
-    let places: Vec<(usize, usize, usize)> = (0..4)
-        .map(|_| lexer.next().unwrap().at)
-        .map(|at| (at.offset, at.line, at.column))
-        .collect();
+    let places: Vec<(usize, usize, usize)> =
+        (0..4).map(|_| lexer.next().unwrap().at).map(|at| (at.offset, at.line, at.column)).collect();
     assert_eq!(places, [(0, 1, 1), (3, 1, 3), (9, 3, 3), (14, 3, 7)]);
 }
 
@@ -113,11 +111,14 @@ fn names_are_bounded_normal_and_visible() {
     assert!(name("می\u{200c}خواهم").is_ok());
     let messages = [NameDefect::Empty, NameDefect::TooLong { bytes: 257 }, NameDefect::Control { found: '\u{202e}' }];
     let messages: Vec<String> = messages.iter().map(ToString::to_string).collect();
-    assert_eq!(messages, [
-        "the name of the attribute is empty: name it",
-        "the name has 257 bytes: at most 256 are allowed after normalisation",
-        "the name holds the control character U+202E: leave it out",
-    ]);
+    assert_eq!(
+        messages,
+        [
+            "the name of the attribute is empty: name it",
+            "the name has 257 bytes: at most 256 are allowed after normalisation",
+            "the name holds the control character U+202E: leave it out",
+        ]
+    );
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Points of G1 and G2 in projective coordinates, their additions and multiplications.
 //!
-//! Every addition is blst's complete one (`add_or_double`): it is right for equal points, opposite ones and the point at
-//! infinity, and takes the same time for all of them.
+//! Additions are blst's complete ones (`add_or_double`): right for equal points, opposite ones and the point at infinity,
+//! in the same time for all of them. One is not, and says so in its name.
 #![expect(unsafe_code, reason = "the raw interface of blst; every pointer comes from a live reference")]
 
 use blst::{blst_p1, blst_p1_affine, blst_p2, blst_p2_affine};
@@ -102,6 +102,13 @@ impl G1 {
         let sum = &raw mut self.0;
         // SAFETY: as for `add_assign`.
         unsafe { blst::blst_p1_add_or_double_affine(sum, sum, other) };
+    }
+
+    /// Faster, and wrong for equal points; constant-time, and right for every other pair.
+    pub(super) fn add_different_affine_assign(&mut self, other: &blst_p1_affine) {
+        let sum = &raw mut self.0;
+        // SAFETY: as for `add_assign`.
+        unsafe { blst::blst_p1_add_affine(sum, sum, other) };
     }
 
     pub(super) fn double_assign(&mut self) {
