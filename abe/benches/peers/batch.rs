@@ -23,7 +23,7 @@ struct Stored {
 
 /// Prints microseconds a record; returns the milliseconds of the slower way.
 pub(crate) fn measure<S: Side>(bench: &Bench<'_, S>) -> Result<f64, Fail> {
-    bench.warm()?;
+    bench.warm(&bench.policy.text)?;
     let public = S::parameters(&bench.authority);
     let plain = || Ok(RefCell::new(vec![vec![0x5a; RECORD]; RECORDS as usize]));
     let seal = |records: &RefCell<Vec<Vec<u8>>>| {

@@ -7,6 +7,8 @@ use crate::{Fail, sample};
 
 /// What a ciphertext is bound to: as long as a record's name.
 const CONTEXT: &[u8] = b"Patient/0e7ff9e3-4a8f-4c6f-a5a0-2cbd8a3b3c1e";
+/// An attribute that no policy of the benchmark names: what uses it warms the fixed bases and nothing else.
+pub(crate) const ELSEWHERE: &str = "elsewhere = yes";
 /// Points and tables of a cache that was just made: those of the product.
 const CACHE: (usize, usize) = (4_096, 256);
 
@@ -22,9 +24,9 @@ pub(crate) trait Side {
     fn generate() -> Self::Authority;
     /// Its parameters, with the cache that comes with them.
     fn parameters(authority: &Self::Authority) -> &Self::Parameters;
-    /// The same authority with an empty cache.
+    /// The same authority with an empty cache of H(x); the tables of its fixed bases are made.
     fn cold_authority(authority: &Self::Authority) -> Result<Self::Authority, Fail>;
-    /// The same parameters with an empty cache.
+    /// The same parameters with an empty cache of H(x); the tables of the fixed bases are shared.
     fn cold(parameters: &Self::Parameters) -> Self::Parameters;
     /// What a key is issued for.
     fn attributes(parameters: &Self::Parameters, text: &str) -> Result<Attributes, Fail>;
@@ -61,7 +63,10 @@ macro_rules! side {
                 }
 
                 fn cold_authority(authority: &Self::Authority) -> Result<Self::Authority, Fail> {
-                    Ok(nouns::Authority::from_bytes(&authority.to_bytes())?)
+                    let cold = nouns::Authority::from_bytes(&authority.to_bytes())?;
+                    let attributes = Attributes::parse(ELSEWHERE, cold.parameters().schema())?;
+                    (0..crate::USES).try_for_each(|_| Self::issue(&cold, &attributes).map(drop))?;
+                    Ok(cold)
                 }
 
                 fn cold(parameters: &Self::Parameters) -> Self::Parameters {
