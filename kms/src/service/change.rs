@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use wardkeep_model::action::{CompromiseKey, DeactivateKey, EnableKey, RotateKey, SuspendKey, UpdateKey};
-use wardkeep_model::{Action, EventDetail, KeyId, KeyState, KeyVersion, Permit, Timestamp};
+use wardkeep_model::{Action, EventDetail, KeyId, KeySpec, KeyState, KeyUsage, KeyVersion, Permit, Timestamp};
 
 use crate::error::KmsError;
 use crate::keyring::{Key, VersionBody};
 use crate::lifecycle::{Answer, Verb, answer};
+use crate::material::abe::AuthorityPlan;
+use crate::material::{self, Made};
 use crate::service::create::material_row;
 use crate::service::guard::{check_labels, check_rotation, fits_key, has_verb};
 use crate::service::record::{Asked, Edit, replayed};
@@ -69,6 +71,22 @@ impl Kms {
         precondition: Precondition,
         idempotency: Option<Idempotency>,
     ) -> Result<KeyInfo, KmsError> {
+        self.rotate_under(permit, id, None, precondition, idempotency).await
+    }
+
+    /// The same; the new version of an authority is made with `plan`, what the bundle in force declares for it. Without
+    /// one it keeps the declarations of the version before.
+    ///
+    /// # Errors
+    /// As [`Kms::rotate_key`].
+    pub async fn rotate_under(
+        &self,
+        permit: Permit<RotateKey>,
+        id: &KeyId,
+        plan: Option<AuthorityPlan>,
+        precondition: Precondition,
+        idempotency: Option<Idempotency>,
+    ) -> Result<KeyInfo, KmsError> {
         let checked = fits_key(&permit, id);
         let event = permit.into_event();
         if let Err(error) = checked {
@@ -84,8 +102,13 @@ impl Kms {
                     return inner.replay(event, &id, sequence).await.map(|key| KeyInfo::new(&key));
                 }
                 rotatable(&key)?;
-                let made = inner.make(key.body.spec, key.body.usage).await?;
+                let former = key.newest().ok_or(KmsError::RowUnreadable)?.number;
+                let made = inner.make_next(&key, former, plan).await?;
                 let edit = |key: &Key, now| {
+                    // An authority version carries its number: made after one version it cannot stand after another.
+                    if key.body.usage == KeyUsage::Issue && key.newest().map(|newest| newest.number) != Some(former) {
+                        return Err(KmsError::Contended);
+                    }
                     let (mut edit, version) = rotated(key, now)?;
                     edit.others.push(material_row(&key.facts.id, version.number, &made));
                     edit.details.push((EventDetail::KeyVersion, version.number.to_string()));
@@ -189,6 +212,22 @@ impl Kms {
             async move { changed_in(&inner, event, id, asked, edit).await }
         };
         self.inner.carry_out(event, work).await
+    }
+}
+
+impl Inner {
+    /// The material of the version after `former`.
+    async fn make_next(
+        self: &Arc<Self>,
+        key: &Arc<Key>,
+        former: KeyVersion,
+        plan: Option<AuthorityPlan>,
+    ) -> Result<Made, KmsError> {
+        if key.body.spec != KeySpec::FabeoBls12381 {
+            return self.make_material(key.body.spec, key.body.usage).await;
+        }
+        let (former, entropy) = (self.material(key, former).await?, Arc::clone(&self.entropy));
+        self.maker.run(move || material::make_next_authority(&former, plan, entropy.as_ref())).await
     }
 }
 

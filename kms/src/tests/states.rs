@@ -26,6 +26,7 @@ fn key_for(verb: Verb) -> &'static str {
     match verb.usage() {
         Some(KeyUsage::Encrypt) => "ring/encrypt",
         Some(KeyUsage::Sign) => "ring/sign",
+        Some(KeyUsage::Issue) => "ring/abe",
         _ => "ring/wrap",
     }
 }
@@ -35,6 +36,8 @@ async fn prepared() -> (Fixture, Made) {
     fixture.create("ring/wrap", KeySpec::Aes256Gcm, KeyUsage::Wrap).await;
     fixture.create("ring/encrypt", KeySpec::Aes256Gcm, KeyUsage::Encrypt).await;
     fixture.create("ring/sign", KeySpec::EcP256, KeyUsage::Sign).await;
+    fixture.authority("ring/abe").await;
+    fixture.issue("ana", "ring/abe").await.unwrap();
     let context = EncryptionContext::default();
     let wrapped = fixture.generate(&id("ring/wrap"), &context).await.unwrap().wrapped;
     let ciphertext = encrypt(&fixture).await.unwrap();
@@ -57,7 +60,7 @@ async fn sign(fixture: &Fixture) -> Result<Vec<u8>, KmsError> {
 
 /// Brings the only version of every key into a state, by the verbs that lead there.
 async fn bring(fixture: &Fixture, state: KeyState) {
-    for key in ["ring/wrap", "ring/encrypt", "ring/sign"].map(id) {
+    for key in ["ring/wrap", "ring/encrypt", "ring/sign", "ring/abe"].map(id) {
         match state {
             KeyState::Active => {}
             KeyState::PreActivation => pre_activate(fixture, &key).await,
@@ -144,6 +147,16 @@ async fn run(fixture: &Fixture, kms: &Kms, verb: Verb, made: &Made, with_right: 
             };
             kms.verify(permit!(), request).await.map(|verified| assert!(verified.valid))
         }
+        Verb::Issue => fixture.issue("ana", "ring/abe").await.map(drop),
+        Verb::Publish => {
+            kms.revocations(plain!(), &key, None).await?;
+            kms.parameters(plain!(), &key, None).await.map(drop)
+        }
+        Verb::Revoke => {
+            let serials = crate::Revoke::Serials { version: None, serials: vec![1] };
+            kms.revoke_user_keys(plain!(), &key, serials).await.map(drop)
+        }
+        Verb::Escrow => fixture.escrow("ring/abe", 2, 3, vec![]).await.map(drop),
     }
 }
 
@@ -192,7 +205,7 @@ async fn while_a_deletion_is_scheduled_only_describe_verify_and_cancel_answer() 
             let done = run(&fixture, &fixture.kms, *verb, &made, true).await;
             let wanted = match verb {
                 Verb::Describe | Verb::CancelDeletion => true,
-                Verb::Verify => expected(*verb, *state, true),
+                Verb::Verify | Verb::Publish | Verb::Revoke => expected(*verb, *state, true),
                 _ => false,
             };
             assert_eq!(done.is_ok(), wanted, "{verb} on {state}: {done:?}");
