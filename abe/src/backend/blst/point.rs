@@ -200,3 +200,66 @@ pub(super) fn g2_to_affine(points: &[&G2]) -> Vec<blst_p2_affine> {
     unsafe { blst::blst_p2s_to_affine(out.as_mut_ptr(), pointers.as_ptr(), pointers.len()) };
     out
 }
+
+#[cfg(test)]
+mod tests {
+    use std::mem::ManuallyDrop;
+
+    use super::*;
+
+    #[test]
+    fn dropped_points_leave_zeros() {
+        let mut left = ManuallyDrop::new(G1::generator());
+        let mut right = ManuallyDrop::new(G2::generator());
+        let (low, high): (*const blst_p1, *const blst_p2) = (&raw const left.0, &raw const right.0);
+        // SAFETY: both places live to the end of the test and are not used as points after their drop; their limbs are
+        // plain integers and stay readable.
+        let (low, high) = unsafe {
+            assert_ne!(low.read_volatile().z.l, [0; 6]);
+            ManuallyDrop::drop(&mut left);
+            ManuallyDrop::drop(&mut right);
+            (low.read_volatile(), high.read_volatile())
+        };
+        for coordinate in [low.x, low.y, low.z] {
+            assert_eq!(coordinate.l, [0; 6]);
+        }
+        for coordinate in [high.x, high.y, high.z].iter().flat_map(|pair| pair.fp) {
+            assert_eq!(coordinate.l, [0; 6]);
+        }
+    }
+
+    /// blst's own forms of the point at infinity: no limbs projective, no limbs affine, and back.
+    #[test]
+    fn infinity_has_one_form_in_each_coordinates() {
+        let generator = G1::generator();
+        let affine = g1_to_affine(&[&G1::infinity(), &generator, &G1::infinity()]);
+        assert!(affine[0].x.l == [0; 6] && affine[0].y.l == [0; 6] && affine[2].x.l == [0; 6]);
+        assert!(G1::from_affine(&affine[0]).is_infinity());
+        assert!(!G1::from_affine(&affine[1]).is_infinity());
+        let mut sum = generator.clone();
+        sum.add_affine_assign(&affine[0]);
+        sum.add_assign(&generator.negated());
+        assert!(sum.is_infinity());
+        sum.double_assign();
+        assert!(sum.is_infinity());
+        let affine = g2_to_affine(&[&G2::infinity(), &G2::generator()]);
+        assert!(G2::from_affine(&affine[0]).is_infinity());
+        assert!(!G2::from_affine(&affine[1]).is_infinity());
+    }
+
+    /// The faster addition is wrong for equal points, as its name warns, and right where the walk uses it.
+    #[test]
+    fn the_incomplete_addition_is_incomplete() {
+        let generator = G1::generator();
+        let affine = g1_to_affine(&[&generator]);
+        let mut doubled = generator.clone();
+        doubled.double_assign();
+        let mut wrong = generator.clone();
+        wrong.add_different_affine_assign(&affine[0]);
+        assert!(wrong.0 != doubled.0);
+        let (mut thrice, mut expected) = (doubled.clone(), doubled);
+        thrice.add_different_affine_assign(&affine[0]);
+        expected.add_affine_assign(&affine[0]);
+        assert!(thrice.0 == expected.0);
+    }
+}
