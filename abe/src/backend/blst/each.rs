@@ -16,17 +16,18 @@
 //! For points outside the subgroup the result is without meaning, and everything still comes to an end.
 
 use blst::blst_p1_affine;
+use subtle::Choice;
 
 use super::field::Fp;
 use super::point::{G1, g1_to_affine};
 use super::scalar::Secret;
-use super::select::{Limbs, choose};
+use super::select::{Choices, Limbs};
 use super::split::{ENTRIES, Half, WINDOWS, split};
 
 /// From so many points on, sharing pays.
 const WORTH_SHARING: usize = 4;
 /// Points at a time: what they need stays within the processor's second cache.
-const AT_A_TIME: usize = 32;
+const AT_A_TIME: usize = 16;
 
 /// A cube root of one in the base field: (beta x, -y) is z^2 times (x, y).
 const BETA: [u8; 48] = [
@@ -103,15 +104,19 @@ fn odd_multiples(points: Vec<blst_p1_affine>) -> Vec<[blst_p1_affine; ENTRIES]> 
 /// under the endomorphism.
 fn window_sums(tables: &[[blst_p1_affine; ENTRIES]], halves: &(Half, Half)) -> Vec<blst_p1_affine> {
     let beta = Fp::from_bytes(&BETA);
+    // Every table is asked for the same entries.
+    let choose = |half: &Half| -> Vec<(Choices<ENTRIES>, Choice)> {
+        (0..WINDOWS).map(|index| half.digit(index)).map(|digit| (Choices::of(digit.entry), digit.negative)).collect()
+    };
+    let (first, second) = (choose(&halves.0), choose(&halves.1));
     let mut chords = Vec::with_capacity(tables.len() * WINDOWS);
     for table in tables {
-        for index in 0..WINDOWS {
-            let (first, second) = (halves.0.digit(index), halves.1.digit(index));
-            let mut left = choose(table, first.entry);
-            left.y = Fp(left.y).negated_if(first.negative.into()).0;
-            let mut right = choose(table, second.entry);
+        for ((first, first_negative), (second, second_negative)) in first.iter().zip(&second) {
+            let mut left = first.from(table);
+            left.y = Fp(left.y).negated_if((*first_negative).into()).0;
+            let mut right = second.from(table);
             right.x = Fp(right.x).mul(&beta).0;
-            right.y = Fp(right.y).negated_if((!second.negative).into()).0;
+            right.y = Fp(right.y).negated_if((!*second_negative).into()).0;
             chords.push(Chord::between(&left, &right));
             left.wipe();
             right.wipe();
