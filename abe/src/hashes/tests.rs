@@ -261,10 +261,10 @@ impl Model {
         let uses = uses + u32::from(counts);
         let earned = counts && known.is_some() && uses >= USES_FOR_TABLE && !has_table;
         self.labels.push((number, uses, has_table || earned));
-        if earned && self.labels.iter().filter(|(.., has_table)| *has_table).count() > tables {
-            if let Some((_, uses, has_table)) = self.labels.iter_mut().find(|(.., has_table)| *has_table) {
-                (*uses, *has_table) = (0, false);
-            }
+        let with_table = self.labels.iter().filter(|(.., has_table)| *has_table).count();
+        let oldest = self.labels.iter_mut().find(|(.., has_table)| *has_table);
+        if let (true, Some((_, uses, has_table))) = (earned && with_table > tables, oldest) {
+            (*uses, *has_table) = (0, false);
         }
     }
 
