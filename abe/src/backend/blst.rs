@@ -1,7 +1,8 @@
 //! The product's backend, over the raw interface of `blst` (audited, assembly, constant-time where we use it so).
 //!
 //! What is secret and what runs in variable time meet nowhere: [`msm`] holds the variable-time routines of blst (its
-//! buckets and its bulk additions) and takes [`scalar::Public`] exponents alone; [`point`], [`table`] and [`gt`] take [`scalar::Secret`] ones and call nothing but blst's constant-time arithmetic.
+//! buckets and its bulk additions) and takes [`scalar::Public`] exponents alone; [`point`], [`table`] and [`gt`] take
+//! [`scalar::Secret`] ones and call nothing but blst's constant-time arithmetic.
 //!
 //! For points outside the subgroup, which ciphertexts may hold, multiplications yield *some* point of the curve: blst
 //! uses an endomorphism that is right in the subgroup only. The transform refuses such ciphertexts afterwards.
