@@ -126,7 +126,12 @@ impl<B: Backend> Hashes<B> {
         if self.capacity.points == 0 {
             return hashed;
         }
-        self.lock().insert(Shared(Arc::new((seen.dst.into(), seen.message.into()))), hashed, uses, self.capacity.points)
+        self.lock().insert(
+            Shared(Arc::new(Owned { dst: seen.dst.into(), message: seen.message.into() })),
+            hashed,
+            uses,
+            self.capacity.points,
+        )
     }
 
     /// The state is whole between any two statements that can panic, so that a poisoned lock is still good.
@@ -221,9 +226,14 @@ struct Seen<'a> {
     message: &'a [u8],
 }
 
-/// A key as it is kept.
+/// A key as it is kept, by the entries and by their order of use.
 #[derive(Clone)]
-struct Shared(Arc<(Box<[u8]>, Box<[u8]>)>);
+struct Shared(Arc<Owned>);
+
+struct Owned {
+    dst: Box<[u8]>,
+    message: Box<[u8]>,
+}
 
 /// What both forms of a key have in common, so that one finds the other.
 trait Key {
@@ -238,7 +248,7 @@ impl Key for Seen<'_> {
 
 impl Key for Shared {
     fn parts(&self) -> (&[u8], &[u8]) {
-        (&self.0.0, &self.0.1)
+        (&self.0.dst, &self.0.message)
     }
 }
 
