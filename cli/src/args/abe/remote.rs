@@ -335,7 +335,21 @@ mod tests {
         for (text, seconds) in [("1s", 1), ("90m", 5_400), ("24h", 86_400), ("31d", 2_678_400)] {
             assert_eq!(duration(text), Ok(Duration::from_secs(seconds)), "{text}");
         }
-        for bad in ["", "24", "h", "-1h", "+1h", "1.5h", "1 h", "0h", "24H", "1w", "1é", "99999999999999999999d", "213503982334602d"] {
+        for bad in [
+            "",
+            "24",
+            "h",
+            "-1h",
+            "+1h",
+            "1.5h",
+            "1 h",
+            "0h",
+            "24H",
+            "1w",
+            "1é",
+            "99999999999999999999d",
+            "213503982334602d",
+        ] {
             assert!(duration(bad).is_err_and(|said| said.contains("24h")), "{bad}");
         }
     }
@@ -343,7 +357,8 @@ mod tests {
     #[test]
     fn a_signing_key_is_64_hexadecimal_digits() {
         assert_eq!(signing_key(&"0aF".repeat(22)[..64]).map(|key| (key[0], key[1])), Ok((0x0a, 0xf0)));
-        for bad in [&"a".repeat(63), &"a".repeat(65), &"g".repeat(64), &format!("+{}", "a".repeat(63)), &"é".repeat(32)] {
+        for bad in [&"a".repeat(63), &"a".repeat(65), &"g".repeat(64), &format!("+{}", "a".repeat(63)), &"é".repeat(32)]
+        {
             assert!(signing_key(bad).is_err_and(|said| said.contains("64")), "{bad}");
         }
     }

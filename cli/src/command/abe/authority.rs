@@ -52,9 +52,12 @@ pub(super) fn run(format: Format, verb: Authority) -> Result<(), CommandError> {
         Authority::Get(args) => {
             with_client(&args.connection, |client| async move { Ok(client.keys().describe(&args.key).await?) })?
         }
-        Authority::Rotate(args) => with_client(&args.connection, |client| async move {
-            Ok(client.authorities().rotate(&args.key, None).await?)
-        })?,
+        Authority::Rotate(args) => {
+            with_client(
+                &args.connection,
+                |client| async move { Ok(client.authorities().rotate(&args.key, None).await?) },
+            )?
+        }
     };
     Ok(output::show(format, &key, &[])?)
 }

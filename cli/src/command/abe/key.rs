@@ -79,9 +79,11 @@ fn issue(format: Format, args: IssueKey) -> Result<(), CommandError> {
     };
     let target = WholeFile::create(&out, readers, force)?;
     if for_another {
-        let made = with_client(&connection, |client| async move {
-            Ok(client.user_keys().issue_for_another(&key, &wish).await?)
-        })?;
+        let made =
+            with_client(
+                &connection,
+                |client| async move { Ok(client.user_keys().issue_for_another(&key, &wish).await?) },
+            )?;
         let SealedKey { issued, envelope, recipient } = made;
         return keep(format, target, (&out, &envelope), issued, Some(recipient));
     }
