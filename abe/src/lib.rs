@@ -97,10 +97,10 @@ pub use value::{Date, Value};
 
 /// The group in use: blst, or arkworks where the feature `blst` is off.
 #[cfg(feature = "blst")]
-pub(crate) type Product = backend::blst::Blst;
+pub type Product = backend::blst::Blst;
 /// The group in use: blst, or arkworks where the feature `blst` is off.
 #[cfg(all(feature = "arkworks", not(feature = "blst")))]
-pub(crate) type Product = backend::ark::Ark;
+pub type Product = backend::ark::Ark;
 #[cfg(not(any(feature = "blst", feature = "arkworks")))]
 compile_error!("choose a backend: feature `blst` (the default) or `arkworks`");
 
