@@ -126,6 +126,12 @@ pub enum KmsError {
     /// An authority without declarations.
     #[error("the bundle in force declares no such authority: add `[authorities.\"<ring>/<key>\"]` to its manifest")]
     PlanMissing,
+    /// A version leaked, and with it the key that signs for all of them.
+    #[error(
+        "version {version} is compromised, and with it the key that signs parameters and lists of every version: make a new \
+         authority instead of rotating this one"
+    )]
+    AuthorityCompromised { version: KeyVersion },
     /// Terms that no authority has; the bundle should not have been loaded.
     #[error("the bundle in force declares an authority that cannot be: {0}")]
     Terms(#[from] wardkeep_abe::SetupError),
@@ -293,6 +299,7 @@ impl KmsError {
             Self::PageBounds { .. } => "page-bounds",
             Self::Recipient(_) => "recipient-refused",
             Self::PlanMissing => "authority-undeclared",
+            Self::AuthorityCompromised { .. } => "authority-compromised",
             Self::Terms(_) => "authority-terms",
             Self::NotNewest { .. } => "not-newest-version",
             Self::SchemaDiffers { .. } => "authority-schema-differs",

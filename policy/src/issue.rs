@@ -10,6 +10,11 @@ use crate::{AuthorityTerms, DenialReason, NotIssuable, Projected, ProjectionErro
 
 impl Case<'_> {
     /// Takes the decision, and projects the subject on the snapshot that decided. The grant is bound to all of it.
+    ///
+    /// An encryption context is refused: the one a user key is sealed under is the key service's, made of key and serial.
+    ///
+    /// # Errors
+    /// A denial, a question that makes no sense, or attributes that do not fit; see [`Refusal`].
     pub(crate) fn issue(&self) -> Result<(Grant, Projected), Refusal> {
         let caller = self.question.caller;
         if is_scheduler(caller.actor()) {

@@ -19,16 +19,22 @@ pub(crate) use check::projections;
 /// What the manifest declares for one authority, checked against the schema of its bundle.
 #[derive(Debug, Clone)]
 pub struct Projection {
+    /// Buckets and serials.
     pub(crate) terms: AuthorityTerms,
+    /// The declarations, one for each field.
     pub(crate) schema: Schema,
+    /// The entity types that user keys are issued to; each has, or may have, every source.
     pub(crate) subjects: BTreeSet<String>,
+    /// Where the values come from, in the order of their names.
     fields: Vec<Field>,
 }
 
 /// One attribute, declared in the schema under its name.
 #[derive(Debug, Clone)]
 struct Field {
+    /// Its name in the authority, which need not be that of its source.
     name: String,
+    /// Where its values come from.
     from: AttributeSource,
 }
 

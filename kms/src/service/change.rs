@@ -63,7 +63,7 @@ impl Kms {
     ///
     /// # Errors
     /// [`KmsError::StateForbids`] while the newest version is suspended or not yet enabled: enabling is a right of its
-    /// own. [`KmsError::TooManyVersions`], [`KmsError::Busy`], those of every change, or what the store says.
+    /// own. [`KmsError::AuthorityCompromised`], [`KmsError::TooManyVersions`], [`KmsError::Busy`], those of every change, or what the store says.
     pub async fn rotate_key(
         &self,
         permit: Permit<RotateKey>,
@@ -256,7 +256,17 @@ fn rotatable(key: &Key) -> Result<(), KmsError> {
     if key.body.versions.len() >= MAX_VERSIONS {
         return Err(KmsError::TooManyVersions { max: MAX_VERSIONS });
     }
-    Ok(())
+    match leaked_authority(key) {
+        Some(version) => Err(KmsError::AuthorityCompromised { version }),
+        None => Ok(()),
+    }
+}
+
+/// A compromised version of an authority. All versions share the key that signs parameters and lists, and it lies beside
+/// the master key: another version would be signed by whoever has that.
+pub(crate) fn leaked_authority(key: &Key) -> Option<KeyVersion> {
+    let leaked = |version: &&VersionBody| version.state == KeyState::Compromised && key.body.usage == KeyUsage::Issue;
+    key.body.versions.iter().find(leaked).map(|version| version.number)
 }
 
 /// The key with its active versions deactivated, and the version to add.

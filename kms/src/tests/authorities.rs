@@ -118,6 +118,28 @@ async fn a_rotation_falls_due_as_with_any_key() {
     assert_eq!(page.items[0].facts.usage, KeyUsage::Issue);
 }
 
+/// Whoever has the master key of one version signs parameters of the next.
+#[tokio::test]
+async fn an_authority_that_leaked_is_not_rotated() {
+    let fixture = Fixture::new().await;
+    fixture.authority("ring/abe").await;
+    let key = id("ring/abe");
+    fixture.rotate(&key).await;
+    let update = KeyUpdate { labels: None, rotation_days: Some(Some(1)) };
+    fixture.kms.update_key(fixture.permit(&key), &key, update, ANY, None).await.unwrap();
+    let first = Some(KeyVersion::FIRST);
+    fixture.kms.compromise_key(fixture.permit(&key), &key, first, ANY, None).await.unwrap();
+    let refused = fixture.kms.rotate_key(fixture.permit(&key), &key, ANY, None).await.unwrap_err();
+    assert_eq!(refused, KmsError::AuthorityCompromised { version: KeyVersion::FIRST });
+    assert!(refused.to_string().contains("make a new authority"), "{refused}");
+    fixture.clock.advance_days(2);
+    assert_eq!(fixture.kms.due(fixture.clock_now()), [], "and the scheduler does not try for ever");
+    // A key of another kind is: its versions share nothing.
+    fixture.create("ring/wrap", KeySpec::Aes256Gcm, KeyUsage::Wrap).await;
+    fixture.compromise(&id("ring/wrap")).await;
+    assert_eq!(fixture.rotate(&id("ring/wrap")).await.versions.len(), 2);
+}
+
 #[tokio::test]
 async fn what_is_to_be_destroyed_still_publishes_and_revokes_and_then_nothing() {
     let fixture = Fixture::new().await;

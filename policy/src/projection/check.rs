@@ -41,15 +41,22 @@ pub(crate) fn projections(
 
 /// One authority under examination.
 struct Check<'a> {
+    /// The manifest as it was written, for places.
     text: &'a str,
+    /// The key that the authority is.
     key: &'a KeyId,
+    /// What the manifest says of it.
     rule: &'a AuthorityRule,
+    /// The bundle's schema, Wardkeep's own types in it.
     schema: &'a ValidatorSchema,
+    /// The types that may be a subject at all: those of `[identity]`, and the manifest's own.
     may_be: &'a BTreeSet<&'a str>,
+    /// Where faults go.
     findings: &'a mut Findings,
 }
 
 impl Check<'_> {
+    /// The projection; `None` where something was found.
     fn run(&mut self) -> Option<Projection> {
         let AuthorityRule { attributes, terms, .. } = self.rule;
         if attributes.is_empty() {
@@ -58,16 +65,17 @@ impl Check<'_> {
             self.refuse(&[], message, hint);
             return None;
         }
-        let schema = self.declarations()?;
+        // Whatever can still be checked is, so that an author sees all faults at once.
+        let schema = self.declarations();
         let sources = attributes.iter().filter(|(name, rule)| !self.source_stands(name, &rule.from)).count();
         let subjects = self.subjects().filter(|_| sources == 0)?;
+        let schema = schema?;
         let mut sound = true;
         for (name, rule) in attributes {
             let Some(declared) = schema.get(name) else { continue };
-            for kind in &subjects {
-                sound &= self.fits(name, rule, declared, kind);
-            }
-            sound &= self.names_one(name, rule, &subjects);
+            // All of them are asked, so that each is told.
+            let misfits = subjects.iter().filter(|kind| !self.fits(name, rule, declared, kind)).count();
+            sound &= misfits == 0 && self.means_one_thing(name, rule, &subjects);
         }
         let field = |(name, rule): (&String, &AttributeRule)| Field { name: name.clone(), from: rule.from.clone() };
         let fields = attributes.iter().map(field).collect();
@@ -192,6 +200,8 @@ impl Check<'_> {
         }
     }
 
+    /// What the schema declares of one attribute of a type. Attributes are looked up where they are declared: a type
+    /// inherits none, its groups' are not its own.
     fn attribute(&self, kind: &str, name: &str) -> Option<&AttributeType> {
         self.schema.entity_types().find(|declared| declared.name().to_string() == kind)?.attr(name)
     }
@@ -207,7 +217,8 @@ impl Check<'_> {
         }
     }
 
-    /// Whether the declaration takes what the source gives.
+    /// Whether the declaration takes what the source gives. Types alone are looked at here: which text, and how large a
+    /// number, shows only when a key is issued.
     fn fits(&mut self, name: &str, rule: &AttributeRule, declared: &Declaration, kind: &str) -> bool {
         let outcome = match &rule.from {
             AttributeSource::Attribute(attribute) => match self.attribute(kind, attribute) {
@@ -224,8 +235,22 @@ impl Check<'_> {
         false
     }
 
-    /// An id names one entity among those of its type only: `User::"x"` must not pass for `Service::"x"`.
-    fn names_one(&mut self, name: &str, rule: &AttributeRule, subjects: &BTreeSet<String>) -> bool {
+    /// That a value means the same on all types that get keys. An id names one entity among those of its type only:
+    /// `User::"x"` must not pass for `Service::"x"`, neither as itself nor as what an attribute refers to.
+    fn means_one_thing(&mut self, name: &str, rule: &AttributeRule, subjects: &BTreeSet<String>) -> bool {
+        if let AttributeSource::Attribute(attribute) = &rule.from {
+            let mut found = subjects.iter().filter_map(|kind| Some((kind, self.attribute(kind, attribute)?)));
+            let Some((first, one)) = found.next() else { return false };
+            let Some((other, another)) = found.find(|(_, another)| another.attr_type != one.attr_type) else {
+                return true;
+            };
+            let (one, another) = (&one.attr_type, &another.attr_type);
+            let message =
+                format!("attribute `{name}`: `{attribute}` is `{one}` on `{first}` and `{another}` on `{other}`");
+            let hint = "give it one type in the bundle's schema, or list one type in `subjects`";
+            self.refuse(&["attributes", name, "attribute"], message, hint);
+            return false;
+        }
         if rule.from != AttributeSource::Id || subjects.len() < 2 {
             return true;
         }
@@ -236,6 +261,7 @@ impl Check<'_> {
         false
     }
 
+    /// A finding at a field of this authority.
     fn refuse(&mut self, field: &[&str], message: String, hint: &str) {
         let path: Vec<&str> = [AUTHORITIES, self.key.as_str()].into_iter().chain(field.iter().copied()).collect();
         let finding: Finding = manifest_finding(self.text, &path, message, hint);

@@ -21,7 +21,9 @@ use crate::identity::is_reserved_type;
 /// What does not fit, in words that follow the source's name, and what to declare.
 #[derive(Debug)]
 pub(super) struct Misfit {
+    /// What is the matter with it: `has the type ..`.
     pub(super) problem: String,
+    /// What to write in its place.
     pub(super) hint: &'static str,
 }
 
@@ -55,6 +57,7 @@ pub(super) fn of_id(declared: &Declaration) -> Result<(), Misfit> {
     Err(Misfit { problem: "are one text".to_owned(), hint: "declare it `text`" })
 }
 
+/// One value, or one element of a set.
 fn of_element(found: &Cedar, declared: &Declaration) -> Result<(), Misfit> {
     let text = takes_text(declared);
     match found {
@@ -79,6 +82,7 @@ fn of_element(found: &Cedar, declared: &Declaration) -> Result<(), Misfit> {
     }
 }
 
+/// The type that was found, in Cedar's own words, and what takes it.
 fn misfit(found: &Cedar, hint: &'static str) -> Result<(), Misfit> {
     Err(Misfit { problem: format!("has the type `{found}`"), hint })
 }

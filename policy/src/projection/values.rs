@@ -12,7 +12,9 @@ use crate::{AttributeSource, EntityRecord, ProjectionError};
 
 /// Attributes under construction.
 struct Filling<'a> {
+    /// What is declared of each.
     schema: &'a Schema,
+    /// What was taken so far.
     attributes: Attributes,
 }
 
@@ -59,6 +61,8 @@ impl Filling<'_> {
         above.iter().filter(|uid| uid.kind() == kind).try_for_each(|uid| self.text(name, uid.id()))
     }
 
+    /// An attribute as the store holds it. It fits the schema of its bundle, and the bundle's check let only such types
+    /// through as have a form here; what has none is refused all the same.
     fn stored(&mut self, name: &str, value: &Stored) -> Result<(), String> {
         match value {
             Stored::Set(items) => {
@@ -69,6 +73,7 @@ impl Filling<'_> {
         }
     }
 
+    /// One value, or one element of a set.
     fn one(&mut self, name: &str, value: &Stored) -> Result<(), String> {
         let is_date = self.schema.get(name).is_some_and(|declared| declared.kind == Type::Date);
         match value {
@@ -101,10 +106,12 @@ impl Filling<'_> {
         Err("holds text that is not in Unicode's normal form C: two names would become one, store it as NFC".to_owned())
     }
 
+    /// From here on the set is known, be it empty: that is what lets `!=` hold.
     fn known_set(&mut self, name: &str) -> Result<(), String> {
         self.attributes.insert_set(self.schema, name).map_err(problem)
     }
 
+    /// Adds a value if it fits what is declared.
     fn put(&mut self, name: &str, value: Value) -> Result<(), String> {
         self.attributes.insert(self.schema, name, value).map_err(problem)
     }

@@ -10,8 +10,7 @@ use wardkeep_model::{
     BindingDigest, BucketLength, EventDetail, Fingerprint, IssueBinding, KeyId, Permit, RequestId, Value,
 };
 use wardkeep_policy::{
-    BundleSource, DenialReason, Engine, EntityChange, Misfits, Projected, ProjectionError, Question, QuestionError,
-    Refusal, Resource, Role, Snapshot, Stored,
+    BundleSource, DenialReason, Engine, EntityChange, Projected, Question, QuestionError, Refusal, Resource, Role,
 };
 
 use crate::harness::*;

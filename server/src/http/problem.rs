@@ -272,6 +272,7 @@ fn kms(error: &KmsError) -> StatusCode {
         | KmsError::Exhausted { .. }
         | KmsError::TooManyVersions { .. }
         | KmsError::NotNewest { .. }
+        | KmsError::AuthorityCompromised { .. }
         | KmsError::SchemaDiffers { .. }
         | KmsError::SerialsExhausted { .. }
         | KmsError::RecipientNotRegistered
