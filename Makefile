@@ -2,10 +2,10 @@
 SHELL := /bin/bash
 export CARGO_TERM_COLOR ?= never
 
-.PHONY: help test demo bench crash fmt lint doc tools
+.PHONY: help test demo bench bench-abe fuzz crash fmt lint doc tools
 
 help: ## List the targets.
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 test: ## Format, lints, licences, and every test; ends with the runners' summaries.
 	@tests/run
@@ -15,6 +15,12 @@ demo: ## The main job: guard FHIR records and show who may read them (DATA=folde
 
 bench: ## Benchmarks against bare libraries and, where it can be installed, OpenBao.
 	@benches/run
+
+bench-abe: ## Attribute-based encryption beside rabe, circl and the bare operations of blst.
+	@benches/abe/run
+
+fuzz: ## Fuzz every parser of attribute-based encryption (SECONDS_=n, ten minutes unless set).
+	@fuzz/run $${SECONDS_:-600}
 
 crash: ## Kill the server at random moments of a mixed load, 200 times (CYCLES=n).
 	@WARDKEEP_CRASH_CYCLES=$${CYCLES:-200} tests/run crash

@@ -52,6 +52,7 @@ impl<B: Backend> Hashed<B> {
     }
 
     /// The point to a secret power: by its table if it has one.
+    #[cfg(test)]
     pub(crate) fn mul_secret(&self, scalar: &B::Secret) -> B::G1 {
         match self.table() {
             Some(table) => B::g1_table_mul_secret(&table, scalar),
@@ -72,11 +73,6 @@ impl<B: Backend> Hashes<B> {
     /// An empty cache.
     pub(crate) fn new(capacity: Capacity) -> Self {
         Self { capacity, kept: Mutex::new(Kept::default()) }
-    }
-
-    /// The hash of a label under a domain separation tag, with its table once it was asked for often enough.
-    pub(crate) fn get(&self, dst: &[u8], label: &Label) -> Arc<Hashed<B>> {
-        self.find(&Seen { dst, message: label.as_bytes() })
     }
 
     /// Each label's hash to the same secret power, in the order of the labels.
@@ -126,7 +122,12 @@ impl<B: Backend> Hashes<B> {
         if self.capacity.points == 0 {
             return hashed;
         }
-        self.lock().insert(Shared(Arc::new((seen.dst.into(), seen.message.into()))), hashed, uses, self.capacity.points)
+        self.lock().insert(
+            Shared(Arc::new(Owned { dst: seen.dst.into(), message: seen.message.into() })),
+            hashed,
+            uses,
+            self.capacity.points,
+        )
     }
 
     /// The state is whole between any two statements that can panic, so that a poisoned lock is still good.
@@ -221,9 +222,14 @@ struct Seen<'a> {
     message: &'a [u8],
 }
 
-/// A key as it is kept.
+/// A key as it is kept, by the entries and by their order of use.
 #[derive(Clone)]
-struct Shared(Arc<(Box<[u8]>, Box<[u8]>)>);
+struct Shared(Arc<Owned>);
+
+struct Owned {
+    dst: Box<[u8]>,
+    message: Box<[u8]>,
+}
 
 /// What both forms of a key have in common, so that one finds the other.
 trait Key {
@@ -238,7 +244,7 @@ impl Key for Seen<'_> {
 
 impl Key for Shared {
     fn parts(&self) -> (&[u8], &[u8]) {
-        (&self.0.0, &self.0.1)
+        (&self.0.dst, &self.0.message)
     }
 }
 

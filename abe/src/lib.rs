@@ -71,6 +71,8 @@ mod value;
 
 #[cfg(test)]
 mod attacks;
+#[cfg(all(test, feature = "blst"))]
+mod vectors;
 
 pub use attributes::{AttributeError, Attributes};
 pub use authority::Grant;

@@ -25,6 +25,9 @@ pub enum KeySpec {
     EcP256,
     /// Ed25519: sign.
     Ed25519,
+    /// An authority of attribute-based encryption, FABEO over BLS12-381: issue.
+    #[serde(rename = "fabeo-bls12-381")]
+    FabeoBls12381,
 }
 
 /// The one thing a key is for.
@@ -37,6 +40,8 @@ pub enum KeyUsage {
     Encrypt,
     /// Sign and verify.
     Sign,
+    /// Issue user keys. What their attributes are, the bundle in force declares.
+    Issue,
 }
 
 /// The state of a key version (SP 800-57 part 1, section 7).
@@ -124,7 +129,7 @@ pub struct Key {
     pub usage: KeyUsage,
     /// `wardkeep` for a key made here.
     pub origin: String,
-    /// Whether its material can leave, wrapped.
+    /// Whether its material can leave, or left: an authority that went into escrow.
     pub exportable: bool,
     /// Labels.
     pub labels: BTreeMap<String, String>,
@@ -189,6 +194,8 @@ mod tests {
         assert_eq!(text(&KeySpec::Aes256Gcm), "\"aes-256-gcm\"");
         assert_eq!(text(&KeySpec::EcP256), "\"ec-p256\"");
         assert_eq!(text(&KeySpec::Ed25519), "\"ed25519\"");
+        assert_eq!(text(&KeySpec::FabeoBls12381), "\"fabeo-bls12-381\"");
+        assert_eq!(text(&KeyUsage::Issue), "\"issue\"");
         assert_eq!(text(&KeyState::PreActivation), "\"pre-activation\"");
         assert!(serde_json::from_str::<KeySpec>("\"rsa-2048\"").is_err());
         assert!(serde_json::from_str::<KeyUsage>("\"Wrap\"").is_err());

@@ -15,6 +15,7 @@
 
 pub mod attribute;
 pub mod audit;
+pub mod authority;
 pub mod bundle;
 pub mod bytes;
 pub mod certificate;
@@ -29,12 +30,14 @@ pub mod key;
 pub mod page;
 pub mod problem;
 pub mod random;
+pub mod recipient;
 pub mod ring;
 pub mod role;
 pub mod secret;
 pub mod signature;
 pub mod token;
 mod unique;
+pub mod user_key;
 pub mod whoami;
 
 pub use attribute::AttributeValue;

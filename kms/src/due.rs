@@ -7,6 +7,7 @@ use wardkeep_model::{KeyId, KeyState, Timestamp};
 
 use crate::keyring::Key;
 use crate::service::Kms;
+use crate::service::change::leaked_authority;
 use crate::uses::HALF;
 
 /// One thing that is due.
@@ -38,6 +39,10 @@ fn due(key: &Key, now: Timestamp) -> Option<Due> {
     }
     // A version that somebody suspended, or has not yet enabled, is not rotated over their head.
     let newest = key.newest().filter(|newest| newest.state == KeyState::Active)?;
+    // Nor is an authority of which a version leaked: no rotation helps it.
+    if leaked_authority(key).is_some() {
+        return None;
+    }
     let old = next_rotation(key).is_some_and(|date| date <= now);
     let worn = key.slot(newest.number).is_some_and(|slot| slot.uses.used() >= HALF);
     (old || worn).then(|| Due::Rotate(id()))

@@ -123,6 +123,64 @@ pub enum KmsError {
     #[error("the recipient's key: {0}")]
     Recipient(#[from] RecipientError),
 
+    /// An authority without declarations.
+    #[error("the bundle in force declares no such authority: add `[authorities.\"<ring>/<key>\"]` to its manifest")]
+    PlanMissing,
+    /// A version leaked, and with it the key that signs for all of them.
+    #[error(
+        "version {version} is compromised, and with it the key that signs parameters and lists of every version: make a new \
+         authority instead of rotating this one"
+    )]
+    AuthorityCompromised { version: KeyVersion },
+    /// Terms that no authority has; the bundle should not have been loaded.
+    #[error("the bundle in force declares an authority that cannot be: {0}")]
+    Terms(#[from] wardkeep_abe::SetupError),
+    /// The caller expects another version to be the newest.
+    #[error("version {newest} is the newest, not {version}: leave the version out, or name the newest")]
+    NotNewest { version: KeyVersion, newest: KeyVersion },
+    /// The bundle declares other attributes than the authority version was made with.
+    #[error("the bundle in force declares other attributes or terms than version {version} was made with: rotate the authority")]
+    SchemaDiffers { version: KeyVersion },
+    /// The life of a user key is out of bounds.
+    #[error("a user key is valid for 1 to {max} seconds")]
+    UserKeyLife { max: u64 },
+    /// An authority version has no serial left.
+    #[error("version {version} has issued as many user keys as it has serials: rotate the authority")]
+    SerialsExhausted { version: KeyVersion },
+    /// The attributes make no key.
+    #[error("the user key cannot be issued: {0}")]
+    Issue(#[from] wardkeep_abe::IssueError),
+    /// A key for somebody else needs their registered public key.
+    #[error("no public key is registered for the subject: register one with `PUT /v1/recipients/{{type}}/{{id}}`")]
+    RecipientNotRegistered,
+    /// A key for somebody else is sealed for their registered public key, and no other.
+    #[error("a user key for somebody else is sealed for their registered public key: leave `recipient` out")]
+    RecipientForAnother,
+    /// No such user key.
+    #[error("version {version} issued no user key of serial {serial}")]
+    UserKeyNotFound { version: KeyVersion, serial: u32 },
+    /// Too many user keys for one request.
+    #[error("one request revokes 1 to {max} user keys: name fewer serials at a time")]
+    RevokeCount { max: usize },
+    /// The list takes no more.
+    #[error("the revocation list cannot be signed: {0}")]
+    RevocationList(#[from] wardkeep_abe::RevocationError),
+    /// The subject has no entity.
+    #[error("the subject has no entity: create it first")]
+    SubjectNotFound,
+    /// No public key is registered.
+    #[error("no public key is registered for that subject")]
+    RecipientNotFound,
+    /// Threshold or number of shares are out of bounds.
+    #[error("an escrow has {min} to {max} shares and a threshold of {min} up to their number")]
+    EscrowShares { min: u8, max: u8 },
+    /// Another number of custodians than shares.
+    #[error("{given} public keys for {shares} shares: give one for every share, or none")]
+    EscrowRecipients { given: usize, shares: u8 },
+    /// A custodian stands twice.
+    #[error("two shares go to the same public key: every custodian has a key of their own")]
+    EscrowRecipientTwice,
+
     /// Too much dear work waits.
     #[error("too much work is waiting: try again shortly")]
     Busy,
@@ -240,6 +298,23 @@ impl KmsError {
             Self::PlaintextBesideRecipient => "plaintext-beside-recipient",
             Self::PageBounds { .. } => "page-bounds",
             Self::Recipient(_) => "recipient-refused",
+            Self::PlanMissing => "authority-undeclared",
+            Self::AuthorityCompromised { .. } => "authority-compromised",
+            Self::Terms(_) => "authority-terms",
+            Self::NotNewest { .. } => "not-newest-version",
+            Self::SchemaDiffers { .. } => "authority-schema-differs",
+            Self::UserKeyLife { .. } => "user-key-life",
+            Self::SerialsExhausted { .. } => "serials-exhausted",
+            Self::Issue(_) => "issue-refused",
+            Self::RecipientNotRegistered => "recipient-not-registered",
+            Self::RecipientForAnother => "recipient-for-another",
+            Self::UserKeyNotFound { .. } => "user-key-not-found",
+            Self::RevokeCount { .. } => "revoke-count",
+            Self::RevocationList(_) => "revocation-list",
+            Self::SubjectNotFound => "subject-not-found",
+            Self::RecipientNotFound => "recipient-not-found",
+            Self::EscrowShares { .. } => "escrow-shares",
+            Self::EscrowRecipients { .. } | Self::EscrowRecipientTwice => "escrow-recipients",
             Self::Busy => "busy",
             Self::Contended => "contended",
             Self::StoreFull => "store-full",

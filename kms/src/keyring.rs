@@ -7,12 +7,13 @@
 use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use wardkeep_model::{KeyFacts, KeyId, KeySpec, KeyState, KeyUsage, KeyVersion, RingName, Timestamp};
 use wardkeep_store::{Store, Table};
 
 use crate::error::{KmsError, LoadError};
+use crate::material::abe::Published;
 use crate::row;
 use crate::uses::Uses;
 
@@ -34,6 +35,8 @@ pub(crate) struct KeyBody {
     pub(crate) rotation_days: Option<u32>,
     /// When it is to be destroyed.
     pub(crate) deletion: Option<Timestamp>,
+    /// When an authority first left as shares. It never comes back: what left may be anywhere.
+    pub(crate) escrowed: Option<Timestamp>,
     /// By number, never empty.
     pub(crate) versions: Vec<VersionBody>,
     /// Requests of the last day that made or changed it.
@@ -57,7 +60,7 @@ pub(crate) struct VersionBody {
     pub(crate) compromised: Option<Timestamp>,
     /// When it was destroyed.
     pub(crate) destroyed: Option<Timestamp>,
-    /// SPKI DER.
+    /// SPKI DER; of an authority its signed public parameters.
     pub(crate) public: Option<Arc<[u8]>>,
 }
 
@@ -105,6 +108,8 @@ pub(crate) struct Slot {
     pub(crate) number: u64,
     /// How often the version was used.
     pub(crate) uses: Uses,
+    /// What an authority version publishes, once somebody asked.
+    pub(crate) published: OnceLock<Arc<Published>>,
 }
 
 /// A ring at one revision.
@@ -291,7 +296,7 @@ impl Keyring {
         let slot = |version: &VersionBody| {
             former.and_then(|former| former.slot(version.number)).cloned().unwrap_or_else(|| {
                 let number = self.next_slot.fetch_add(1, Ordering::Relaxed);
-                Arc::new(Slot { number, uses: Uses::default() })
+                Arc::new(Slot { number, uses: Uses::default(), published: OnceLock::new() })
             })
         };
         body.versions.iter().map(slot).collect()
@@ -305,7 +310,7 @@ fn facts(id: &KeyId, revision: u64, body: &KeyBody) -> KeyFacts {
         usage: body.usage,
         spec: body.spec,
         labels: Arc::clone(&body.labels),
-        exportable: false,
+        exportable: body.escrowed.is_some(),
         origin: ORIGIN,
         revision,
     }

@@ -13,6 +13,9 @@
 //! | `material` | the cryptography of each kind of key |
 //! | [`wrapped`] | byte formats of wrapped data keys and ciphertexts, and what binds them |
 //! | [`recipient`] | a caller's RSA public key |
+//! | `issued` | which user keys authorities issued, in memory and as rows |
+//! | [`sealed`] | secrets in an envelope for one reader |
+//! | [`escrow`] | an authority as shares, and back |
 //! | `uses` | how often an AES version was used, in durably reserved blocks |
 //! | `pool` | bounded workers for dear work |
 //! | [`due`] | what is to rotate or to destroy |
@@ -21,6 +24,8 @@
 
 pub mod due;
 pub mod error;
+pub mod escrow;
+mod issued;
 mod keyring;
 pub mod lifecycle;
 mod material;
@@ -28,6 +33,7 @@ mod pool;
 pub mod recipient;
 pub mod root;
 mod row;
+pub mod sealed;
 pub mod secret;
 pub mod service;
 #[cfg(test)]
@@ -37,12 +43,18 @@ pub mod wrapped;
 
 pub use due::Due;
 pub use error::{KmsError, LoadError, RecipientError};
+pub use escrow::{EscrowError, Recovered};
+pub use material::abe::{AuthorityPlan, Published};
 pub use recipient::RecipientKey;
 pub use secret::{SecretBytes, SecretKey32};
 pub use service::{
     DataKey, Decrypt, DeletionPlan, Encrypt, Encrypted, GenerateDataKey, Idempotency, KeyInfo, KeyUpdate, ListKeys,
     ListRings, NewKey, NewRing, Opened, Page, Precondition, RewrapDataKey, Rewrapped, RingInfo, Sign, SignatureInput,
     Signed, UnwrapDataKey, Unwrapped, Verified, Verify, VersionInfo,
+};
+pub use service::{
+    Escrow, EscrowPackage, Escrowed, IssueUserKey, IssuedUserKey, ListUserKeys, PublishedParameters,
+    RegisteredRecipient, RevocationInfo, Revoke, RevokedUserKeys, Sealed, UserKeyInfo, WidestCover,
 };
 pub use service::{Kms, Settings};
 pub use wrapped::{WrappedInfo, WrappedKind};

@@ -48,6 +48,14 @@ pub enum Verb {
     Sign,
     /// Verify.
     Verify,
+    /// Issue a user key.
+    Issue,
+    /// Give out public parameters and revocation lists.
+    Publish,
+    /// Revoke user keys.
+    Revoke,
+    /// Export an authority as shares.
+    Escrow,
 }
 
 /// One cell of the table.
@@ -87,6 +95,10 @@ impl Verb {
         Self::Decrypt,
         Self::Sign,
         Self::Verify,
+        Self::Issue,
+        Self::Publish,
+        Self::Revoke,
+        Self::Escrow,
     ];
 
     /// The word used in errors and documents.
@@ -111,6 +123,10 @@ impl Verb {
             Self::Decrypt => "decrypt",
             Self::Sign => "sign",
             Self::Verify => "verify",
+            Self::Issue => "issue",
+            Self::Publish => "publish",
+            Self::Revoke => "revoke",
+            Self::Escrow => "escrow",
         }
     }
 
@@ -121,6 +137,7 @@ impl Verb {
             Self::Generate | Self::Unwrap | Self::RewrapFrom | Self::RewrapTo => Some(KeyUsage::Wrap),
             Self::Encrypt | Self::Decrypt => Some(KeyUsage::Encrypt),
             Self::Sign | Self::Verify => Some(KeyUsage::Sign),
+            Self::Issue | Self::Publish | Self::Revoke | Self::Escrow => Some(KeyUsage::Issue),
             _ => None,
         }
     }
@@ -128,13 +145,17 @@ impl Verb {
     /// Whether the verb works on the newest version, whatever the input names.
     #[must_use]
     pub const fn needs_newest(self) -> bool {
-        matches!(self, Self::Generate | Self::RewrapTo | Self::Encrypt | Self::Sign)
+        matches!(self, Self::Generate | Self::RewrapTo | Self::Encrypt | Self::Sign | Self::Issue)
     }
 
-    /// Whether it answers while the key's deletion is scheduled.
+    /// Whether it answers while the key's deletion is scheduled. To publish is to describe; to revoke only ever takes
+    /// away, and must not have to wait for the week in which somebody may still change their mind.
     #[must_use]
     pub const fn answers_while_pending(self) -> bool {
-        matches!(self, Self::Describe | Self::Verify | Self::CancelDeletion | Self::Destroy)
+        matches!(
+            self,
+            Self::Describe | Self::Verify | Self::CancelDeletion | Self::Destroy | Self::Publish | Self::Revoke
+        )
     }
 
     /// Whether it answers while no deletion is scheduled.
@@ -169,9 +190,11 @@ pub const fn answer(verb: Verb, state: KeyState) -> Answer {
         (Verb::Suspend, Active) => To(Suspended),
         (Verb::Deactivate, Active | Suspended) => To(Deactivated),
         (Verb::Compromise, PreActivation | Active | Suspended | Deactivated) => To(Compromised),
-        (Verb::Generate | Verb::RewrapTo | Verb::Encrypt | Verb::Sign, Active) => Yes,
+        (Verb::Generate | Verb::RewrapTo | Verb::Encrypt | Verb::Sign | Verb::Issue, Active) => Yes,
         (Verb::Unwrap | Verb::RewrapFrom | Verb::Decrypt, Active | Deactivated) => Yes,
-        (Verb::Verify, Active | Suspended | Deactivated) => Yes,
+        (Verb::Verify | Verb::Escrow, Active | Suspended | Deactivated) => Yes,
+        // What is public stays so, and whoever seals under a compromised version still has to hear what is revoked.
+        (Verb::Publish | Verb::Revoke, Active | Suspended | Deactivated | Compromised) => Yes,
         (Verb::Unwrap | Verb::RewrapFrom | Verb::Decrypt | Verb::Verify, Compromised) => WithRight,
         _ => No,
     }
@@ -235,6 +258,17 @@ mod tests {
         }
         assert_eq!(answer(Verb::Verify, Suspended), Yes);
         assert_eq!(answer(Verb::Verify, Compromised), WithRight);
+    }
+
+    #[test]
+    fn an_authority_issues_while_active_and_publishes_until_it_is_destroyed() {
+        for state in KeyState::ALL {
+            let public = !matches!(state, PreActivation | Destroyed);
+            assert_eq!(answer(Verb::Issue, *state) == Yes, *state == Active, "{state}");
+            assert_eq!(answer(Verb::Publish, *state) == Yes, public, "{state}");
+            assert_eq!(answer(Verb::Revoke, *state) == Yes, public, "{state}");
+            assert_eq!(answer(Verb::Escrow, *state) == Yes, public && *state != Compromised, "{state}");
+        }
     }
 
     #[test]

@@ -29,6 +29,8 @@ struct KeyRow<'a> {
     rotation_days: Option<u32>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     deletion: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    escrowed: Option<u64>,
     #[serde(borrow)]
     versions: Vec<VersionRow<'a>>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -50,7 +52,7 @@ struct VersionRow<'a> {
     compromised: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     destroyed: Option<u64>,
-    /// SPKI DER in base64.
+    /// SPKI DER, or an authority's signed public parameters, in base64.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     public: Option<String>,
 }
@@ -108,6 +110,7 @@ pub(crate) fn write_key(key: &KeyBody) -> Option<Zeroizing<Vec<u8>>> {
         created: key.created.millis(),
         rotation_days: key.rotation_days,
         deletion: key.deletion.map(Timestamp::millis),
+        escrowed: key.escrowed.map(Timestamp::millis),
         versions: versions.collect(),
         replays: key.replays.iter().map(write_replay).collect(),
     })
@@ -125,6 +128,7 @@ pub(crate) fn read_key(bytes: &[u8]) -> Option<KeyBody> {
         created: Timestamp::from_millis(row.created),
         rotation_days: row.rotation_days,
         deletion: row.deletion.map(Timestamp::from_millis),
+        escrowed: row.escrowed.map(Timestamp::from_millis),
         versions,
         replays: row.replays.into_iter().map(read_replay).collect(),
     })
@@ -184,7 +188,7 @@ fn read_replay(row: ReplayRow) -> Replay {
 }
 
 /// JSON without white space; field order is that of the struct, so equal rows are equal bytes.
-fn write(row: &impl Serialize) -> Option<Zeroizing<Vec<u8>>> {
+pub(crate) fn write(row: &impl Serialize) -> Option<Zeroizing<Vec<u8>>> {
     serde_json::to_vec(row).ok().map(Zeroizing::new)
 }
 
@@ -210,6 +214,7 @@ mod tests {
             created: Timestamp::from_millis(1),
             rotation_days: Some(90),
             deletion: None,
+            escrowed: None,
             versions: vec![
                 version(1, KeyState::Deactivated, Some(b"spki")),
                 version(2, KeyState::Active, Some(b"spki 2")),

@@ -27,6 +27,15 @@ pub enum Target {
     Identity,
 }
 
+/// On whom an action is decided: Cedar's principal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Principal {
+    /// Whoever's certificate was shown, whomever it acts for.
+    Actor,
+    /// Whom the actor acts for; the actor itself without the subject header.
+    Subject,
+}
+
 /// An action as a type. Implemented only here, by the table below.
 pub trait Action: sealed::Sealed + Send + Sync + 'static {
     /// The action's place in the table.
@@ -122,6 +131,14 @@ actions! {
     Verify: Data on Key;
     /// The further right that any use of a compromised version needs.
     UseCompromisedKey: Data on Key;
+    /// Issue a user key of an authority: its attributes are those of the subject.
+    IssueUserKey: Data on Key;
+    /// The further right that an actor needs to have a user key issued for somebody else; decided on the actor.
+    IssueUserKeyFor: Data on Key;
+    /// See which user keys an authority issued.
+    DescribeUserKey: Data on Key;
+    /// Revoke user keys of an authority.
+    RevokeUserKey: Data on Key;
     /// Draw random bytes.
     GenerateRandom: Data on System;
     /// Read the control set and its versions.
@@ -158,11 +175,44 @@ actions! {
     VerifyAudit: Control on System;
     /// Read the configuration in force.
     DescribeConfig: Control on System;
+    /// Export an authority's master key as shares for escrow.
+    ExportAuthority: Control on System;
+    /// See which public keys are registered for subjects.
+    DescribeRecipient: Control on System;
+    /// Register or remove the public key that a subject's user keys are sealed for.
+    ChangeRecipient: Control on System;
+}
+
+impl ActionName {
+    /// On whom it is decided. Who administers Wardkeep, or hands out what somebody else may read with, answers for it
+    /// with their own rights.
+    #[must_use]
+    pub const fn principal(self) -> Principal {
+        match (self.set(), self) {
+            (PolicySet::Control, _) | (PolicySet::Data, Self::IssueUserKeyFor) => Principal::Actor,
+            (PolicySet::Data, _) => Principal::Subject,
+        }
+    }
+
+    /// Whether it is decided beside another action and is no verb of its own.
+    #[must_use]
+    pub const fn is_further_right(self) -> bool {
+        matches!(self, Self::UseCompromisedKey | Self::IssueUserKeyFor)
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn control_is_decided_on_the_actor_and_data_on_the_subject_but_for_one_further_right() {
+        let odd = |name: &&ActionName| (name.set() == PolicySet::Control) != (name.principal() == Principal::Actor);
+        assert_eq!(ActionName::ALL.iter().filter(odd).collect::<Vec<_>>(), [&ActionName::IssueUserKeyFor]);
+        for name in ActionName::ALL.iter().filter(|name| name.is_further_right()) {
+            assert_eq!((name.set(), name.target()), (PolicySet::Data, Target::Key), "{name:?}");
+        }
+    }
 
     #[test]
     fn names_are_unique_and_data_actions_touch_no_control_target() {

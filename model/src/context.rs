@@ -64,9 +64,10 @@ pub struct EncryptionContext {
     canonical: Vec<u8>,
 }
 
-/// SHA-256 over a context's canonical bytes and the recipient's fingerprint; what a permit is bound to.
+/// SHA-256 over what a decision was about beside its resource: context and recipient, or what a user key is issued with.
+/// What a permit is bound to.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub struct BindingDigest([u8; 32]);
+pub struct BindingDigest(pub(crate) [u8; 32]);
 
 /// SHA-256 of a recipient's RSA public key (its DER SubjectPublicKeyInfo).
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]

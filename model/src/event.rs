@@ -71,6 +71,14 @@ pub enum EventDetail {
     Reason,
     /// The certificate of a peer that has no entity.
     Peer,
+    /// The attributes a user key was issued with, as canonical text.
+    Attributes,
+    /// Serials of user keys.
+    UserKey,
+    /// The bucket of time until which a user key is valid.
+    ValidUntil,
+    /// How many of the shares of an escrow open it.
+    Threshold,
 }
 
 impl Decision {
@@ -96,6 +104,10 @@ impl EventDetail {
         Self::State,
         Self::Reason,
         Self::Peer,
+        Self::Attributes,
+        Self::UserKey,
+        Self::ValidUntil,
+        Self::Threshold,
     ];
 
     /// The field's name in the record.
@@ -111,6 +123,10 @@ impl EventDetail {
             Self::State => "state",
             Self::Reason => "reason",
             Self::Peer => "peer",
+            Self::Attributes => "attributes",
+            Self::UserKey => "user_key",
+            Self::ValidUntil => "valid_until",
+            Self::Threshold => "threshold",
         }
     }
 }

@@ -50,6 +50,8 @@ words! {
         EcP256 = "ec-p256",
         /// Ed25519 (RFC 8032): sign.
         Ed25519 = "ed25519",
+        /// An authority of attribute-based encryption (FABEO over BLS12-381): issue.
+        FabeoBls12381 = "fabeo-bls12-381",
     }
 }
 
@@ -62,6 +64,8 @@ words! {
         Encrypt = "encrypt",
         /// Sign and verify.
         Sign = "sign",
+        /// Issue user keys.
+        Issue = "issue",
     }
 }
 
@@ -91,6 +95,7 @@ impl KeySpec {
             Self::Aes256Gcm => matches!(usage, KeyUsage::Wrap | KeyUsage::Encrypt),
             Self::Rsa3072 | Self::Rsa4096 => matches!(usage, KeyUsage::Wrap | KeyUsage::Sign),
             Self::EcP256 | Self::Ed25519 => matches!(usage, KeyUsage::Sign),
+            Self::FabeoBls12381 => matches!(usage, KeyUsage::Issue),
         }
     }
 }

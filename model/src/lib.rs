@@ -9,6 +9,7 @@
 //! | [`attribute`] | typed attribute values, the domain's answer to Cedar's values |
 //! | [`context`] | the encryption context and its one canonical byte form |
 //! | [`action`] | every action Wardkeep knows, as a type |
+//! | [`issue`] | what a user key of an authority is issued with, and the digest that binds a permit to it |
 //! | [`caller`] | who calls, and for whom |
 //! | [`key`] | specs, usages, states and the facts about a key that policies may use |
 //! | [`permit`] | the right to act, as a value |
@@ -22,6 +23,7 @@ pub mod clock;
 pub mod context;
 pub mod event;
 pub mod id;
+pub mod issue;
 pub mod key;
 pub mod permit;
 
@@ -32,5 +34,6 @@ pub use clock::{Clock, Entropy, EntropyError, Timestamp};
 pub use context::{BindingDigest, EncryptionContext, Fingerprint, ResourceBinding};
 pub use event::{AuditEvent, Decision, EventDetail};
 pub use id::{CertificateSerial, EntityUid, IdError, Identity, KeyId, KeyName, KeyVersion, RequestId, RingName};
+pub use issue::{BucketLength, IssueBinding};
 pub use key::{KeyFacts, KeySpec, KeyState, KeyUsage};
 pub use permit::{Grant, Permit, Release};

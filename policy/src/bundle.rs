@@ -12,17 +12,18 @@ use std::collections::{BTreeMap, HashMap};
 use cedar_policy::{Entities, Schema};
 use cedar_policy_core::ast::{Entity, EntityUID};
 use cedar_policy_core::validator::ValidatorSchema;
-use wardkeep_model::{ActionName, EntityUid, PolicySet};
+use wardkeep_model::{ActionName, EntityUid, KeyId, PolicySet};
 
 use crate::change::{BoundTypeChange, BoundTypeDifference};
 use crate::entities::EntityRecord;
 use crate::error::{FindingKind, Findings, from_diagnostic};
 use crate::json;
 use crate::plan::{ActionPlan, Planner, RecordPlan};
+use crate::projection::projections;
 use crate::rules::Rules;
 use crate::schema::data_schema;
 use crate::value::Types;
-use crate::{IdentityMap, Manifest, PolicyErrors, Source};
+use crate::{IdentityMap, Manifest, PolicyErrors, Projection, Source};
 
 /// The file name that findings in a bundle's entities carry.
 pub(crate) const ENTITIES_FILE: &str = "entities.json";
@@ -59,6 +60,8 @@ pub(crate) struct DataSet {
     pub(crate) act_for: Option<ActionPlan>,
     /// The resource types of the manifest.
     pub(crate) records: BTreeMap<String, RecordPlan>,
+    /// The authorities of the manifest.
+    pub(crate) authorities: BTreeMap<KeyId, Projection>,
     /// How far policies dereference, see [`Rules::level`].
     pub(crate) level: Option<u32>,
     /// Entities that every decision must see, where the policies' level has no bound.
@@ -112,13 +115,16 @@ impl DataSet {
         let nothing = Rules::empty();
         let planner = Planner::new(&filled.schema, rules.as_ref().unwrap_or(&nothing));
         let records = planner.records(&manifest, identity, findings);
+        let written = (&manifest, source.manifest.as_str());
+        let authorities = projections(written, filled.schema.as_ref(), identity, findings);
         let text = source.entities.as_deref().unwrap_or("[]");
         let entities = parse_entities(text, &filled.schema, &records, findings);
         let (plans, act_for) = (planner.own(PolicySet::Data), planner.act_for());
         let rules = rules?;
         let literals = rules.literals.iter().filter_map(model_uid).collect();
         let (schema, text) = (filled.schema, filled.text);
-        Some(Self { manifest, schema, text, types, plans, act_for, records, level: rules.level, literals, entities })
+        let level = rules.level;
+        Some(Self { manifest, schema, text, types, plans, act_for, records, authorities, level, literals, entities })
     }
 
     /// How another bundle changes the bound types of this one, beyond adding optional attributes. A type that the other

@@ -4,7 +4,7 @@
 //! 2. the question makes sense;
 //! 3. the actor may act for the subject;
 //! 4. the action on the named resource;
-//! 5. `UseCompromisedKey`, where asked;
+//! 5. `UseCompromisedKey`, where asked; `IssueUserKeyFor`, on the actor, where a user key is issued for somebody else;
 //! 6. the protect or release action on the record.
 //!
 //! The first that fails ends it. All of it is one audit event.
@@ -56,7 +56,7 @@ pub(crate) struct Case<'a> {
 
 /// What the decisions so far said, for the event.
 #[derive(Default)]
-struct Trail {
+pub(crate) struct Trail {
     policies: Vec<String>,
     errors: Vec<String>,
     record: Option<(EntityUid, String)>,
@@ -73,9 +73,13 @@ impl<'a> Case<'a> {
             return Err(self.denied(DenialReason::UnknownActor, Trail::default()));
         };
         self.check_target()?;
-        match self.action.set() {
-            PolicySet::Control => self.control(actor),
-            PolicySet::Data => self.data(actor),
+        match (self.action.set(), self.action) {
+            (PolicySet::Control, _) => self.control(actor),
+            // Their grant would lack the digest of what the key is issued with.
+            (PolicySet::Data, ActionName::IssueUserKey | ActionName::IssueUserKeyFor) => {
+                Err(Refusal::Question(QuestionError::DecidedAtIssue { action: self.action.as_str() }))
+            }
+            (PolicySet::Data, _) => self.data(actor),
         }
     }
 
@@ -153,7 +157,7 @@ impl<'a> Case<'a> {
     }
 
     /// A data verb: the subject, the bundle in force.
-    fn data(&self, actor: &'a Parsed) -> Result<Grant, Refusal> {
+    pub(crate) fn data(&self, actor: &'a Parsed) -> Result<Grant, Refusal> {
         let record = self.check_record()?;
         let mut trail = Trail::default();
         if let Some((binding, plan)) = record {
@@ -166,6 +170,9 @@ impl<'a> Case<'a> {
         self.own_action(self.action, (actor, subject), &resource, &mut trail)?;
         if self.question.compromised {
             self.own_action(ActionName::UseCompromisedKey, (actor, subject), &resource, &mut trail)?;
+        }
+        if self.action == ActionName::IssueUserKey && self.question.caller.acts_for_another() {
+            self.own_action(ActionName::IssueUserKeyFor, (actor, actor), &resource, &mut trail)?;
         }
         let mut release = None;
         if let Some((binding, plan)) = record {
@@ -224,6 +231,7 @@ impl<'a> Case<'a> {
         }
         let reason = match action {
             ActionName::UseCompromisedKey => DenialReason::CompromisedKey,
+            ActionName::IssueUserKeyFor => DenialReason::MayNotIssueFor,
             _ => not_permitted(verdict.forbidden),
         };
         Err(self.denied(reason, std::mem::take(trail)))
@@ -282,7 +290,7 @@ impl<'a> Case<'a> {
     }
 
     /// An entity that a certificate can name, and that exists.
-    fn known_identity(&self, uid: &EntityUid) -> Option<&'a Parsed> {
+    pub(crate) fn known_identity(&self, uid: &EntityUid) -> Option<&'a Parsed> {
         let known = self.snapshot.identity.is_identity_type(uid.kind());
         self.snapshot.entities.get(uid).filter(|_| known).map(Arc::as_ref)
     }
@@ -308,7 +316,7 @@ impl<'a> Case<'a> {
 
     /// That the action is done to such a thing at all. A handler that mixes them up gets 400, not a decision about
     /// something it did not mean.
-    fn check_target(&self) -> Result<(), Refusal> {
+    pub(crate) fn check_target(&self) -> Result<(), Refusal> {
         let fits = match (self.action.target(), self.question.resource) {
             (Target::Key, Resource::Key(_) | Resource::MissingKey(_))
             | (Target::Ring, Resource::Ring { .. })
@@ -320,12 +328,17 @@ impl<'a> Case<'a> {
         if fits {
             return Ok(());
         }
+        Err(self.wrong_target())
+    }
+
+    /// The action is not done to such a thing.
+    pub(crate) fn wrong_target(&self) -> Refusal {
         let (action, resource) = (self.action.as_str(), self.question.resource.entity());
-        Err(Refusal::Question(QuestionError::WrongTarget { action, resource }))
+        Refusal::Question(QuestionError::WrongTarget { action, resource })
     }
 
     /// A denial, its event complete but for the chain. The caller is told none of the reason.
-    fn denied(&self, reason: DenialReason, mut trail: Trail) -> Refusal {
+    pub(crate) fn denied(&self, reason: DenialReason, mut trail: Trail) -> Refusal {
         if matches!(reason, DenialReason::UnknownActor | DenialReason::UnknownSubject | DenialReason::SubjectHoldsRole)
         {
             trail.policies.clear();

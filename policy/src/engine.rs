@@ -3,15 +3,26 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use wardkeep_model::{Action, ActionName, AuditEvent, Caller, Clock, EntityUid, Permit, PolicySet, RequestId};
+use wardkeep_model::action::IssueUserKey;
+use wardkeep_model::{Action, ActionName, AuditEvent, Caller, Clock, EntityUid, KeyId, Permit, PolicySet, RequestId};
 
 use crate::decide::Case;
 use crate::keys::KeyCache;
-use crate::{Question, ROLE_TYPE, Refusal, Resource, Role, Snapshot};
+use crate::{Projected, Question, ROLE_TYPE, Refusal, Resource, Role, Snapshot};
 
 /// The part of the installation that the verbs of the control set are decided on. The verbs and the lock-out rule ask
 /// about this very name: were they two, a control set could permit the one and forbid the other.
 pub const CONTROL_SET: &str = "control-set";
+
+/// The part of the installation that the registered public keys of subjects are.
+pub const RECIPIENTS: &str = "recipients";
+
+/// The part of the installation that the escrow of an authority is, `escrow/<ring>/<name>`: a rule of the control set
+/// may speak of one authority.
+#[must_use]
+pub fn escrow_part(key: &KeyId) -> String {
+    format!("escrow/{key}")
+}
 
 /// Decides. Shared by all requests; the snapshot in force is swapped without a lock.
 pub struct Engine {
@@ -48,6 +59,21 @@ impl Engine {
         let (keys, time) = (&self.keys, self.clock.now());
         let case = Case { snapshot: &snapshot, keys, time, action: A::NAME, question };
         case.run().map(Permit::assertion)
+    }
+
+    /// Everything that issuing a user key needs, in one decision: that the actor may act for the subject, `IssueUserKey` on
+    /// the subject, `IssueUserKeyFor` on the actor where that is somebody else. And on the same snapshot what the key says:
+    /// the subject's attributes as the manifest projects them, never the caller's. The permit is bound to them
+    /// ([`wardkeep_model::BindingDigest::of_issue`]) and its event names them.
+    ///
+    /// # Errors
+    /// As [`Engine::decide`]; and [`Refusal::NotIssuable`] (409, 422) with the event to record, where the policies allow
+    /// it and the subject's entity does not fit what the authority declares.
+    pub fn decide_issue(&self, question: &Question<'_>) -> Result<(Permit<IssueUserKey>, Projected), Refusal> {
+        let snapshot = self.snapshot.load();
+        let (keys, time) = (&self.keys, self.clock.now());
+        let case = Case { snapshot: &snapshot, keys, time, action: ActionName::IssueUserKey, question };
+        case.issue().map(|(grant, projected)| (Permit::assertion(grant), projected))
     }
 
     /// The same decision for one line of a list, whose denials are not recorded singly.

@@ -7,6 +7,7 @@
 //! |---|---|
 //! | `engine` | [`Engine`]: the snapshot in force, and where permits come into being |
 //! | `decide`, `scene` | one decision, from [`Question`] to grant or [`Refusal`]; what it sees |
+//! | `issue`, `projection` | the decision to issue a user key, and the attributes it says |
 //! | `snapshot` | [`Snapshot`]: control set, bundle, entities and roles at one moment, and every change of them |
 //! | `bundle`, `manifest`, `schema`, `rules`, `plan` | loading: text, manifest, the template filled in, policies, what each action needs |
 //! | `reach` | policies that look into what no decision sees, refused at load |
@@ -60,12 +61,14 @@ mod engine;
 mod entities;
 mod error;
 mod identity;
+mod issue;
 pub mod json;
 mod keys;
 mod manifest;
 mod meaning;
 pub mod offline;
 mod plan;
+mod projection;
 mod question;
 mod reach;
 mod roles;
@@ -77,12 +80,13 @@ mod value;
 
 pub use bundle::{BundleSource, MAX_BUNDLE};
 pub use change::{BoundTypeChange, BoundTypeDifference, EntityChange, EntityError, EntityErrors};
-pub use engine::{CONTROL_SET, Engine};
+pub use engine::{CONTROL_SET, Engine, RECIPIENTS, escrow_part};
 pub use entities::EntityRecord;
 pub use error::{Finding, FindingKind, MAX_FINDINGS, Place, PolicyErrors};
 pub use identity::{IdentityMap, IdentityMapError};
-pub use manifest::{MANIFEST_FILE, Manifest, ResourceRule, Source};
+pub use manifest::{AttributeRule, AttributeSource, AuthorityRule, MANIFEST_FILE, Manifest, ResourceRule, Source};
 pub use meaning::OnError;
+pub use projection::{AuthorityTerms, NotIssuable, Projected, Projection, ProjectionError};
 pub use question::{BindingProblem, DenialReason, Denied, Question, QuestionError, Refusal, Resource};
 pub use roles::{ROLE_TYPE, Role, RoleError};
 pub use snapshot::{Misfits, Snapshot, Stored};

@@ -1,9 +1,19 @@
-//! The manifest of a bundle, `wardkeep.toml`: which types are subjects, and what protects which records.
+//! The manifest of a bundle, `wardkeep.toml`: which types are subjects, what protects which records, and what the user
+//! keys of which authority say.
+
+mod authority;
+mod place;
 
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
+use wardkeep_model::KeyId;
 
+pub(crate) use authority::{AUTHORITIES, manifest_finding};
+pub use authority::{AttributeRule, AttributeSource, AuthorityRule};
+pub(crate) use place::span_of;
+
+use crate::error::Findings;
 use crate::{Finding, FindingKind, Place, PolicyErrors};
 
 /// The manifest's file name.
@@ -16,6 +26,8 @@ pub struct Manifest {
     pub subjects: Vec<String>,
     /// Resource types that a data key may protect.
     pub resources: BTreeMap<String, ResourceRule>,
+    /// The authorities that issue user keys, by the key that each is.
+    pub authorities: BTreeMap<KeyId, AuthorityRule>,
 }
 
 /// How records of one type are protected and released.
@@ -40,7 +52,8 @@ pub enum Source {
 }
 
 const HINT: &str = "known are `subjects = [types]` and, in `[resources.Type]`, `source = \"bound\"` or `\"stored\"`, \
-                    `protect`, `release`";
+                    `protect`, `release`; in `[authorities.\"ring/key\"]`, `bucket`, `serial_bits`, `subjects` and \
+                    `attributes`";
 
 impl ResourceRule {
     /// The protect action's default id.
@@ -57,6 +70,8 @@ struct File {
     subjects: Vec<String>,
     #[serde(default)]
     resources: BTreeMap<String, FileResource>,
+    #[serde(default)]
+    authorities: BTreeMap<String, authority::FileAuthority>,
 }
 
 /// One `[resources.Type]`.
@@ -78,7 +93,10 @@ impl Manifest {
             release: rule.release.unwrap_or_else(|| ResourceRule::RELEASE.to_owned()),
         };
         let resources = file.resources.into_iter().map(|(kind, rule)| (kind, resource(rule))).collect();
-        Ok(Self { subjects: file.subjects, resources })
+        let mut findings = Findings::default();
+        let authorities = authority::read(text, file.authorities, &mut findings);
+        findings.finish()?;
+        Ok(Self { subjects: file.subjects, resources, authorities })
     }
 }
 

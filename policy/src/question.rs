@@ -4,6 +4,7 @@
 //! |---|---|---|---|
 //! | permit | the verb's | with the verb's outcome | what the verb tells |
 //! | [`Denied`] | 403 | yes, before the answer | nothing but *denied* |
+//! | [`NotIssuable`] | 409, 422 | yes, before the answer | what is missing, for the policies allowed it |
 //! | [`QuestionError`] | 400, 422 | no | what to write instead |
 
 use std::collections::BTreeMap;
@@ -12,7 +13,7 @@ use wardkeep_model::{
     ActionName, AuditEvent, Caller, EncryptionContext, EntityUid, Fingerprint, KeyFacts, KeyId, RingName,
 };
 
-use crate::Role;
+use crate::{NotIssuable, Role};
 
 /// One question to the engine: who, on what, with which circumstances. The action is a type.
 #[derive(Debug, Clone, Copy)]
@@ -58,6 +59,9 @@ pub enum Refusal {
     Denied(Box<Denied>),
     /// The question makes no sense, nothing was decided (400 or 422).
     Question(QuestionError),
+    /// The policies allow it, but the subject's entity does not make the attributes of a user key (409 or 422). The event
+    /// inside must be recorded. Only [`crate::Engine::decide_issue`] ends so.
+    NotIssuable(Box<NotIssuable>),
 }
 
 /// A denial, with the event that must become durable before the answer leaves.
@@ -97,6 +101,8 @@ pub enum DenialReason {
     UnknownRecord,
     /// `UseCompromisedKey` is not allowed.
     CompromisedKey,
+    /// `IssueUserKeyFor` is not allowed to the actor.
+    MayNotIssueFor,
     /// A token for an identity that holds control roles which the actor lacks.
     StrongerIdentity,
     /// Wardkeep's own jobs may not do this.
@@ -143,6 +149,18 @@ pub enum QuestionError {
         kind: String,
         /// What does not fit.
         problem: BindingProblem,
+    },
+    /// An encryption context on a verb that takes none (400).
+    #[error("`{action}` takes no encryption context: leave it out")]
+    ContextNotAllowed {
+        /// The verb.
+        action: &'static str,
+    },
+    /// An action that is decided only where a user key is issued; a fault of the caller inside Wardkeep (400).
+    #[error("`{action}` is decided only together with the attributes of a user key")]
+    DecidedAtIssue {
+        /// The action.
+        action: &'static str,
     },
     /// The action is not done to such a thing; a fault of the caller inside Wardkeep (400).
     #[error("`{action}` is not done to `{resource}`")]
@@ -236,6 +254,7 @@ impl DenialReason {
             Self::ForbiddenOnRecord => "forbidden-on-record",
             Self::UnknownRecord => "unknown-record",
             Self::CompromisedKey => "compromised-key",
+            Self::MayNotIssueFor => "may-not-issue-for",
             Self::StrongerIdentity => "stronger-identity",
             Self::NotForTheScheduler => "not-for-the-scheduler",
         }
@@ -259,6 +278,8 @@ impl QuestionError {
             Self::UndeclaredType { .. } => "undeclared-resource-type",
             Self::StoredTypeWithAttributes { .. } => "stored-type-with-attributes",
             Self::BoundAttributesInvalid { .. } => "bound-attributes-invalid",
+            Self::ContextNotAllowed { .. } => "context-not-allowed",
+            Self::DecidedAtIssue { .. } => "decided-at-issue",
             Self::WrongTarget { .. } => "wrong-target",
         }
     }

@@ -222,7 +222,7 @@ fn link(whole: Json, source: &str, findings: &mut Findings) -> Option<Filled> {
 mod tests {
     use std::collections::BTreeMap;
 
-    use wardkeep_model::action::Target;
+    use wardkeep_model::action::{Principal, Target};
 
     use super::*;
 
@@ -254,7 +254,10 @@ mod tests {
                 Target::Identity => "Identity",
             };
             assert_eq!(applies["resourceTypes"], json!([resource]), "{name:?}");
-            let principal = if name.set() == PolicySet::Control { "Identity" } else { "Subject" };
+            let principal = match name.principal() {
+                Principal::Actor => "Identity",
+                Principal::Subject => "Subject",
+            };
             assert_eq!(applies["principalTypes"], json!([principal]), "{name:?}");
         }
     }

@@ -13,7 +13,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use wardkeep_model::{ActionName, EntityUid, PolicySet};
+use wardkeep_model::{ActionName, EntityUid, KeyId, PolicySet};
 
 use crate::bundle::{DataSet, ENTITIES_FILE};
 use crate::change::{BoundTypeChange, EntityChange, EntityError, EntityErrors};
@@ -26,7 +26,7 @@ use crate::roles::RoleBook;
 use crate::rules::Rules;
 use crate::schema::control_schema;
 use crate::value::Types;
-use crate::{BundleSource, IdentityMap, Manifest, PolicyErrors, Role, RoleError, Source};
+use crate::{BundleSource, IdentityMap, Manifest, PolicyErrors, Projection, Role, RoleError, Source};
 
 /// What findings about the stored layer name as their file.
 const STORED: &str = "stored entities";
@@ -292,6 +292,13 @@ impl Snapshot {
     #[must_use]
     pub fn manifest(&self) -> &Manifest {
         &self.data.manifest
+    }
+
+    /// What the bundle in force declares for an authority, if anything: what its next version is made with. For deciding
+    /// only: a user key's attributes come with their permit, from [`crate::Engine::decide_issue`].
+    #[must_use]
+    pub fn authority(&self, key: &KeyId) -> Option<&Projection> {
+        self.data.authorities.get(key)
     }
 
     /// Which certificate kind is which entity type.

@@ -14,6 +14,7 @@ use wardkeep_model::{Action, Caller, EntityUid, KeyId, Permit, RequestId, Timest
 use wardkeep_policy::{Question, Refusal, Resource};
 use wardkeep_store::Work;
 
+use crate::http::authorities::plan;
 use crate::http::idempotency;
 use crate::state::App;
 
@@ -21,6 +22,8 @@ use crate::state::App;
 const LOOK: Duration = Duration::from_secs(10);
 /// How often old idempotency rows are swept, in looks: hourly.
 const SWEEP_EVERY: u64 = 360;
+/// How often user keys that expired are taken from the books, in looks: hourly, between two sweeps of the others.
+const SWEEP_USER_KEYS: (u64, u64) = (360, 180);
 /// How often certificates that expired long ago are taken from the books, in looks: daily.
 const PRUNE_EVERY: u64 = 8_640;
 /// How long a key rests after its job failed, in milliseconds: a record of each try is kept for ever.
@@ -44,6 +47,13 @@ pub async fn run(app: Arc<App>, stop: CancellationToken) {
             && let Some(Err(error)) = stop.run_until_cancelled(idempotency::sweep(&app.store, app.clock.now())).await
         {
             tracing::warn!(reason = %error, "old idempotency rows could not be swept");
+        }
+        if looks % SWEEP_USER_KEYS.0 == SWEEP_USER_KEYS.1 {
+            match stop.run_until_cancelled(app.kms.sweep_user_keys()).await {
+                Some(Err(error)) => tracing::warn!(reason = %error, "expired user keys could not be swept"),
+                Some(Ok(count @ 1..)) => tracing::info!(count, "rows of expired user keys were swept"),
+                Some(Ok(0)) | None => {}
+            }
         }
         if looks.is_multiple_of(PRUNE_EVERY) {
             match stop.run_until_cancelled(app.authority.prune()).await {
@@ -98,7 +108,9 @@ pub async fn do_due_until(app: &App, resting: &mut Resting, stop: &CancellationT
 
 async fn rotate(app: &App, key: &KeyId, seen: Precondition) -> Result<(), &'static str> {
     let permit = permit::<RotateKey>(app, key).await?;
-    app.kms.rotate_key(permit, key, seen, None).await.map(|_| ()).map_err(|error| error.code())
+    // Without a declaration in the bundle an authority keeps the one it has: a rotation must not wait for a policy.
+    let plan = plan(app, key).map_err(|error| error.code())?;
+    app.kms.rotate_under(permit, key, plan, seen, None).await.map(|_| ()).map_err(|error| error.code())
 }
 
 async fn destroy(app: &App, key: &KeyId, seen: Precondition) -> Result<(), &'static str> {
@@ -115,6 +127,7 @@ async fn permit<A: Action>(app: &App, key: &KeyId) -> Result<Permit<A>, &'static
     let denied = match app.engine.decide::<A>(&question) {
         Ok(permit) => return Ok(permit),
         Err(Refusal::Question(error)) => return Err(error.code()),
+        Err(Refusal::NotIssuable(refused)) => return Err(refused.error.code()),
         Err(Refusal::Denied(denied)) => denied,
     };
     match app.store.commit(Work::record(vec![denied.event])).await {

@@ -254,6 +254,8 @@ fn kms_settings(config: &Config) -> Settings {
     Settings {
         rsa_threads: if threads == 0 { usual.rsa_threads } else { threads },
         rsa_queue: usize::try_from(config.pools.dear_queue).unwrap_or(usual.rsa_queue),
+        user_key_seconds: config.user_keys.longest_life_seconds(),
+        list_seconds: config.user_keys.list_life_seconds(),
         ..usual
     }
 }

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use tokio::sync::watch;
 use wardkeep_kms::Kms;
+use wardkeep_kms::service::authority::COVER_ROWS;
 use wardkeep_model::{Clock, Entropy, EntropyError, RequestId};
 use wardkeep_policy::Engine;
 use wardkeep_store::{Examination, Mode, Store};
@@ -138,12 +139,15 @@ impl App {
         let head = health.head_stale.then_some("the audit head cannot be written: changes are refused");
         let damaged = health.examination == Examination::Damaged;
         let damage = damaged.then_some("the check of everything on disk found damage: see the log, restore a backup");
+        let wide = self.kms.widest_cover().is_some_and(|cover| cover.rows > COVER_ROWS);
+        let cover = wide.then_some("a revocation list takes most rows of a formula: rotate the authority, re-issue its keys");
         let started = self.ready.get();
         vec![
             ("started", started, (!started).then_some("starting or stopping")),
             ("store", serves, store),
             ("audit-head", !health.head_stale, head),
             ("integrity", !damaged, damage),
+            ("revocation-cover", !wide, cover),
         ]
     }
 }

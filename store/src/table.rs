@@ -60,6 +60,10 @@ tables! {
     Tombstone = 14 "tombstone";
     /// Results kept for replays of a request.
     Idempotency = 15 "idempotency";
+    /// User keys that authorities issued, a row a serial, and a ledger an authority version; never a key itself.
+    UserKey = 16 "user-key";
+    /// Public keys registered for subjects.
+    Recipient = 17 "recipient";
 }
 
 impl Table {

@@ -30,6 +30,9 @@ struct Scene {
 impl Scene {
     async fn set() -> Self {
         let house = House::furnished().await;
+        for authority in ["mine/abe", "theirs/abe"] {
+            house.key(authority, "fabeo-bls12-381", "issue").await;
+        }
         let ann = house.user("ann", &["writers"]).await;
         let _bob = house.user("bob", &["writers"]).await;
         let eve = house.user("eve", &[]).await;

@@ -3,6 +3,7 @@
 
 mod acting;
 mod audit;
+mod authorities;
 mod batches;
 mod canary;
 mod cursors;

@@ -7,9 +7,9 @@ use wardkeep_policy::BundleSource;
 use wardkeep_tests::house::{base64, bytes};
 use wardkeep_tests::{Answer, Ask, House};
 
-const SPECS: [&str; 5] = ["aes-256-gcm", "rsa-3072", "rsa-4096", "ec-p256", "ed25519"];
-const USAGES: [&str; 3] = ["wrap", "encrypt", "sign"];
-/// What may be made.
+const SPECS: [&str; 6] = ["aes-256-gcm", "rsa-3072", "rsa-4096", "ec-p256", "ed25519", "fabeo-bls12-381"];
+const USAGES: [&str; 4] = ["wrap", "encrypt", "sign", "issue"];
+/// What may be made. An authority may not: the bundle of these tests declares none of those names.
 const MAKES: [(&str, &str); 8] = [
     ("aes-256-gcm", "wrap"),
     ("aes-256-gcm", "encrypt"),

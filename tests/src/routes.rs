@@ -44,7 +44,7 @@ pub struct Route {
 pub struct Named {
     /// A ring.
     pub ring: String,
-    /// Keys of it, by usage: their names are `wrap`, `seal` and `sign`.
+    /// Keys of it, by usage: their names are `wrap`, `seal`, `sign` and `abe`.
     pub wrapped: Value,
     /// Made by `seal`.
     pub ciphertext: Value,
@@ -59,6 +59,10 @@ pub struct Named {
 }
 
 const WRAP: &str = "wrap";
+/// The name of an authority in each ring.
+const ABE: &str = "abe";
+/// Somebody's RSA public key of 3072 bits, DER SubjectPublicKeyInfo in base64; nobody has the other half.
+pub const RECIPIENT: &str = include_str!("../vectors/recipient.spki.txt");
 
 /// The table.
 #[must_use]
@@ -69,6 +73,7 @@ pub fn all(names: &Named) -> Vec<Route> {
     let Named { ring, wrapped, ciphertext, user, serial, token, csr_pem } = names;
     let identity = crate::house::identity("user", user);
     let (wrap, seal, sign) = (format!("{ring}/{WRAP}"), format!("{ring}/seal"), format!("{ring}/sign"));
+    let abe = format!("{ring}/{ABE}");
     let (get, post, put, patch, delete) = (Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE);
     let none = || Value::Null;
     let batch = |item: Value| json!({"items": [item]});
@@ -94,6 +99,12 @@ pub fn all(names: &Named) -> Vec<Route> {
         (&post,   "/v1/keys/{ring}/{key}/schedule-deletion", Data, json!({"days": 7})),
         (&post,   "/v1/keys/{ring}/{key}/cancel-deletion", Data, none()),
         (&post,   "/v1/keys/{ring}/{key}/destroy", Data, none()),
+        (&get,    "/v1/keys/{ring}/{key}/parameters", Data, none()),
+        (&get,    "/v1/keys/{ring}/{key}/revocations", Data, none()),
+        (&post,   "/v1/keys/{ring}/{key}/escrow", Control, json!({"threshold": 2, "shares": 3})),
+        (&post,   "/v1/user-keys", Data, json!({"key": abe})),
+        (&get,    "/v1/user-keys", DataList, none()),
+        (&post,   "/v1/user-keys/revoke", Data, json!({"key": abe, "serials": [1]})),
         (&post,   "/v1/data-keys", Data, generate.clone()),
         (&post,   "/v1/data-keys/batch", Data, batch(generate)),
         (&post,   "/v1/data-keys/unwrap", Data, unwrap.clone()),
@@ -120,6 +131,9 @@ pub fn all(names: &Named) -> Vec<Route> {
         (&get,    "/v1/roles", ControlList, none()),
         (&put,    "/v1/roles/{role}/members/{type}/{id}", Control, none()),
         (&delete, "/v1/roles/{role}/members/{type}/{id}", Control, none()),
+        (&put,    "/v1/recipients/{type}/{id}", Control, json!({"recipient": {"spki": RECIPIENT}})),
+        (&get,    "/v1/recipients/{type}/{id}", Control, none()),
+        (&delete, "/v1/recipients/{type}/{id}", Control, none()),
         (&post,   "/v1/tokens", Control, json!({"identity": identity})),
         (&get,    "/v1/tokens", Control, none()),
         (&delete, "/v1/tokens/{id}", Control, none()),
@@ -134,7 +148,9 @@ pub fn all(names: &Named) -> Vec<Route> {
     ];
     let fill = |template: &str| {
         let id = if template.starts_with("/v1/tokens") { token } else { user };
-        let path = template.replace("{ring}", ring).replace("{key}", WRAP).replace("{version}", "1");
+        let of_authority = ["parameters", "revocations", "escrow"].iter().any(|end| template.ends_with(end));
+        let key = if of_authority { ABE } else { WRAP };
+        let path = template.replace("{ring}", ring).replace("{key}", key).replace("{version}", "1");
         path.replace("{type}", "User").replace("{id}", id).replace("{role}", "auditor")
     };
     let route = |(method, template, guard, body): (&Method, &'static str, Guard, Value)| Route {

@@ -24,6 +24,7 @@ const GENERATOR_WINDOW: u32 = 6;
 
 /// The group over arkworks.
 #[derive(Debug, Clone, Copy)]
+#[cfg_attr(not(feature = "arkworks"), expect(unreachable_pub, reason = "reached from outside by a feature alone"))]
 pub struct Ark;
 
 /// A secret exponent, zeroed on drop.
@@ -244,4 +245,23 @@ impl Backend for Ark {
 #[cfg(test)]
 pub(super) fn gt_bytes(element: &Fq12) -> [u8; GT_BYTES] {
     bytes::of_gt(element)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What drop does, seen before the memory is gone.
+    #[test]
+    fn zeroized_values_are_zero() {
+        let mut secret = Secret::from_wide(&[0x5a; WIDE_BYTES]);
+        secret.zeroize();
+        assert_eq!(secret.0, Fr::ZERO);
+        let mut element = Ark::multi_pairing(&[(&Ark::g1_generator(), &Ark::g2_generator())]);
+        element.zeroize();
+        assert_eq!(element.0, Fq12::ZERO);
+        let mut point = Ark::g2_generator();
+        point.zeroize();
+        assert_eq!(point.0.z, Default::default());
+    }
 }

@@ -36,7 +36,8 @@ pub(crate) const WIDE_BYTES: usize = 48;
 pub(crate) enum Trust {
     /// Canonical bytes, on the curve, in the subgroup, not the point at infinity: keys and parameters.
     Checked,
-    /// Canonical bytes and on the curve: ciphertexts, whose every byte the transform compares afterwards.
+    /// Canonical bytes, on the curve, not the point at infinity: ciphertexts, whose every byte the transform compares
+    /// afterwards. Multiplied, a point outside the subgroup gives some point, not the same one on every backend.
     OnCurveOnly,
 }
 
@@ -64,7 +65,7 @@ pub(crate) trait Backend: Debug + Clone + Copy + Send + Sync + Sized + 'static {
     fn g1_mul_gen_secret(scalar: &Self::Secret) -> Self::G1;
     /// A point to a secret power.
     fn g1_mul_secret(point: &Self::G1, scalar: &Self::Secret) -> Self::G1;
-    /// Many points to one secret power, which lets work be shared between them.
+    /// Many points of the subgroup to one secret power, which lets work be shared between them.
     fn g1_mul_secret_each(points: &[&Self::G1], scalar: &Self::Secret) -> Vec<Self::G1>;
     /// A table of a point that is raised to many secret powers. `window` is 4, 5 or 6 bits.
     fn g1_table(point: &Self::G1, window: u32) -> Self::G1Table;

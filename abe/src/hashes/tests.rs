@@ -245,7 +245,62 @@ fn a_poisoned_lock_is_still_good<B: Backend>() {
     assert_eq!(held(&cache, 2), [0]);
 }
 
+/// What the cache should hold, kept in the plainest way: labels from the oldest use to the youngest.
+#[derive(Default)]
+struct Model {
+    labels: Vec<(usize, u32, bool)>,
+}
+
+impl Model {
+    fn step(&mut self, number: usize, counts: bool, points: usize, tables: usize) {
+        let known = self.labels.iter().position(|(label, ..)| *label == number);
+        let (_, uses, has_table) = known.map_or((number, 0, false), |at| self.labels.remove(at));
+        if known.is_none() && self.labels.len() == points {
+            self.labels.remove(0);
+        }
+        let uses = uses + u32::from(counts);
+        let earned = counts && known.is_some() && uses >= USES_FOR_TABLE && !has_table;
+        self.labels.push((number, uses, has_table || earned));
+        let with_table = self.labels.iter().filter(|(.., has_table)| *has_table).count();
+        let oldest = self.labels.iter_mut().find(|(.., has_table)| *has_table);
+        if let (true, Some((_, uses, has_table))) = (earned && with_table > tables, oldest) {
+            (*uses, *has_table) = (0, false);
+        }
+    }
+
+    fn held(&self, only_tables: bool) -> Vec<usize> {
+        let mut found: Vec<usize> =
+            self.labels.iter().filter(|(.., has_table)| *has_table || !only_tables).map(|(label, ..)| *label).collect();
+        found.sort_unstable();
+        found
+    }
+}
+
+/// Long random runs of uses and warmings over a few labels, some much hotter than others, step by step against the model.
+fn it_does_what_the_model_does<B: Backend>() {
+    use sha2::{Digest, Sha256};
+    for (points, tables) in [(1, 1), (3, 1), (4, 2), (6, 3)] {
+        let (cache, mut model) = (cache::<B>(points, tables), Model::default());
+        for step in 0..400u32 {
+            let [choice, kind, ..] = <[u8; 32]>::from(Sha256::digest(step.to_be_bytes()));
+            // Half of all steps go to two labels.
+            let number = if choice < 128 { usize::from(choice % 2) } else { usize::from(choice % 8) };
+            if kind < 32 {
+                cache.prepare(&seen(&label(number)));
+            } else {
+                cache.find(&seen(&label(number)));
+            }
+            model.step(number, kind >= 32, points, tables);
+            assert_eq!(held(&cache, 8), model.held(false), "step {step} of {points} and {tables}");
+            assert_eq!(with_table(&cache, 8), model.held(true), "step {step} of {points} and {tables}");
+        }
+        let last = cache.find(&seen(&label(0)));
+        assert_eq!(bytes::<B>(last.point()), plain::<B>(DST, 0));
+    }
+}
+
 crate::backend::tests::on_both!(
+    it_does_what_the_model_does,
     a_label_keeps_its_point,
     tags_are_kept_apart,
     the_least_recently_used_goes_first,

@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use wardkeep_model::action::{CompromiseKey, DeactivateKey, EnableKey, RotateKey, SuspendKey, UpdateKey};
-use wardkeep_model::{Action, EventDetail, KeyId, KeyState, KeyVersion, Permit, Timestamp};
+use wardkeep_model::{Action, EventDetail, KeyId, KeySpec, KeyState, KeyUsage, KeyVersion, Permit, Timestamp};
 
 use crate::error::KmsError;
 use crate::keyring::{Key, VersionBody};
 use crate::lifecycle::{Answer, Verb, answer};
+use crate::material::abe::AuthorityPlan;
+use crate::material::{self, Made};
 use crate::service::create::material_row;
 use crate::service::guard::{check_labels, check_rotation, fits_key, has_verb};
 use crate::service::record::{Asked, Edit, replayed};
@@ -61,11 +63,27 @@ impl Kms {
     ///
     /// # Errors
     /// [`KmsError::StateForbids`] while the newest version is suspended or not yet enabled: enabling is a right of its
-    /// own. [`KmsError::TooManyVersions`], [`KmsError::Busy`], those of every change, or what the store says.
+    /// own. [`KmsError::AuthorityCompromised`], [`KmsError::TooManyVersions`], [`KmsError::Busy`], those of every change, or what the store says.
     pub async fn rotate_key(
         &self,
         permit: Permit<RotateKey>,
         id: &KeyId,
+        precondition: Precondition,
+        idempotency: Option<Idempotency>,
+    ) -> Result<KeyInfo, KmsError> {
+        self.rotate_under(permit, id, None, precondition, idempotency).await
+    }
+
+    /// The same; the new version of an authority is made with `plan`, what the bundle in force declares for it. Without
+    /// one it keeps the declarations of the version before.
+    ///
+    /// # Errors
+    /// As [`Kms::rotate_key`].
+    pub async fn rotate_under(
+        &self,
+        permit: Permit<RotateKey>,
+        id: &KeyId,
+        plan: Option<AuthorityPlan>,
         precondition: Precondition,
         idempotency: Option<Idempotency>,
     ) -> Result<KeyInfo, KmsError> {
@@ -84,8 +102,13 @@ impl Kms {
                     return inner.replay(event, &id, sequence).await.map(|key| KeyInfo::new(&key));
                 }
                 rotatable(&key)?;
-                let made = inner.make(key.body.spec, key.body.usage).await?;
+                let former = key.newest().ok_or(KmsError::RowUnreadable)?.number;
+                let made = inner.make_next(&key, former, plan).await?;
                 let edit = |key: &Key, now| {
+                    // An authority version carries its number: made after one version it cannot stand after another.
+                    if key.body.usage == KeyUsage::Issue && key.newest().map(|newest| newest.number) != Some(former) {
+                        return Err(KmsError::Contended);
+                    }
                     let (mut edit, version) = rotated(key, now)?;
                     edit.others.push(material_row(&key.facts.id, version.number, &made));
                     edit.details.push((EventDetail::KeyVersion, version.number.to_string()));
@@ -192,6 +215,22 @@ impl Kms {
     }
 }
 
+impl Inner {
+    /// The material of the version after `former`.
+    async fn make_next(
+        self: &Arc<Self>,
+        key: &Arc<Key>,
+        former: KeyVersion,
+        plan: Option<AuthorityPlan>,
+    ) -> Result<Made, KmsError> {
+        if key.body.spec != KeySpec::FabeoBls12381 {
+            return self.make_material(key.body.spec, key.body.usage).await;
+        }
+        let (former, entropy) = (self.material(key, former).await?, Arc::clone(&self.entropy));
+        self.maker.run(move || material::make_next_authority(&former, plan, entropy.as_ref())).await
+    }
+}
+
 /// The change itself; what it destroys leaves the cache as well.
 async fn changed_in(
     inner: &Inner,
@@ -217,7 +256,17 @@ fn rotatable(key: &Key) -> Result<(), KmsError> {
     if key.body.versions.len() >= MAX_VERSIONS {
         return Err(KmsError::TooManyVersions { max: MAX_VERSIONS });
     }
-    Ok(())
+    match leaked_authority(key) {
+        Some(version) => Err(KmsError::AuthorityCompromised { version }),
+        None => Ok(()),
+    }
+}
+
+/// A compromised version of an authority. All versions share the key that signs parameters and lists, and it lies beside
+/// the master key: another version would be signed by whoever has that.
+pub(crate) fn leaked_authority(key: &Key) -> Option<KeyVersion> {
+    let leaked = |version: &&VersionBody| version.state == KeyState::Compromised && key.body.usage == KeyUsage::Issue;
+    key.body.versions.iter().find(leaked).map(|version| version.number)
 }
 
 /// The key with its active versions deactivated, and the version to add.

@@ -9,6 +9,7 @@ use wardkeep_store::{Change, CommitError, Table, Work};
 
 use crate::error::KmsError;
 use crate::keyring::{Key, KeyBody, VersionBody, version_row};
+use crate::material::abe::AuthorityPlan;
 use crate::material::{self, Made};
 use crate::row;
 use crate::service::guard::{check_labels, check_rotation, fits_key};
@@ -30,6 +31,8 @@ pub struct NewKey {
     pub rotation_days: Option<u32>,
     /// Whether its first version starts active, or in pre-activation.
     pub activate: bool,
+    /// What an authority is made with, as the bundle in force declares it; nothing for other specs.
+    pub plan: Option<AuthorityPlan>,
 }
 
 impl Kms {
@@ -39,7 +42,7 @@ impl Kms {
     ///
     /// # Errors
     /// [`KmsError::RingNotFound`]; [`KmsError::KeyExists`], also for a destroyed key's name, and for a request
-    /// sent again after its 24 hours; [`KmsError::SpecUsage`] and the bounds; [`KmsError::Busy`]; or what the
+    /// sent again after its 24 hours; [`KmsError::SpecUsage`] and the bounds; [`KmsError::PlanMissing`]; [`KmsError::Busy`]; or what the
     /// store says.
     pub async fn create_key(
         &self,
@@ -77,7 +80,7 @@ impl Inner {
         check_new(&new)?;
         // Before the dear part, and again below, when nobody can delete the ring any more.
         let ring = self.keyring.ring(new.id.ring()).ok_or(KmsError::RingNotFound)?;
-        let made = self.make(new.spec, new.usage).await?;
+        let made = self.make(&new).await?;
         let _not_deleted = ring.gate.read().await;
         self.keyring.ring(new.id.ring()).ok_or(KmsError::RingNotFound)?;
 
@@ -113,8 +116,17 @@ impl Inner {
         }
     }
 
-    /// Makes key material, on the maker's thread where it is dear.
-    pub(super) async fn make(&self, spec: KeySpec, usage: KeyUsage) -> Result<Made, KmsError> {
+    /// Makes a new key's material.
+    async fn make(&self, new: &NewKey) -> Result<Made, KmsError> {
+        if new.spec != KeySpec::FabeoBls12381 {
+            return self.make_material(new.spec, new.usage).await;
+        }
+        let (plan, entropy) = (new.plan.clone().ok_or(KmsError::PlanMissing)?, Arc::clone(&self.entropy));
+        self.maker.run(move || material::make_authority(plan, entropy.as_ref())).await
+    }
+
+    /// Makes key material that needs no plan, on the maker's thread where it is dear.
+    pub(super) async fn make_material(&self, spec: KeySpec, usage: KeyUsage) -> Result<Made, KmsError> {
         let entropy = Arc::clone(&self.entropy);
         if !material::is_dear(spec) {
             return material::make(spec, usage, entropy.as_ref());
@@ -133,6 +145,9 @@ pub(super) fn material_row(key: &KeyId, version: KeyVersion, made: &Made) -> Cha
 fn check_new(new: &NewKey) -> Result<(), KmsError> {
     if !new.spec.allows(new.usage) {
         return Err(KmsError::SpecUsage { spec: new.spec, usage: new.usage });
+    }
+    if new.spec == KeySpec::FabeoBls12381 && new.plan.is_none() {
+        return Err(KmsError::PlanMissing);
     }
     check_labels(&new.labels)?;
     check_rotation(new.rotation_days)
@@ -162,6 +177,7 @@ fn first_body(new: &NewKey, made: &Made, now: Timestamp) -> KeyBody {
         created: now,
         rotation_days: new.rotation_days,
         deletion: None,
+        escrowed: None,
         versions: vec![version],
         replays: vec![],
     }

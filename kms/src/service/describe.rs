@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use wardkeep_model::action::DescribeKey;
-use wardkeep_model::{AuditEvent, EventDetail, KeyFacts, KeyId, KeyState, KeyVersion, Permit, RingName, Timestamp};
+use wardkeep_model::{AuditEvent, EventDetail, KeyFacts, KeyId, KeyState, KeyUsage, KeyVersion, Permit, RingName, Timestamp};
 
 use crate::due::next_rotation;
 use crate::error::KmsError;
@@ -45,7 +45,7 @@ pub struct VersionInfo {
     pub compromised: Option<Timestamp>,
     /// When it was destroyed.
     pub destroyed: Option<Timestamp>,
-    /// The public half as DER SubjectPublicKeyInfo; `None` for AES, and once destroyed.
+    /// The public half as DER SubjectPublicKeyInfo; `None` for AES and authorities, and once destroyed.
     pub public_key: Option<Arc<[u8]>>,
 }
 
@@ -82,7 +82,8 @@ impl KeyInfo {
             deactivated: version.deactivated,
             compromised: version.compromised,
             destroyed: version.destroyed,
-            public_key: version.public.clone(),
+            // An authority's parameters are long, and are asked for by themselves.
+            public_key: version.public.clone().filter(|_| body.usage != KeyUsage::Issue),
         });
         Self {
             facts: key.facts.clone(),

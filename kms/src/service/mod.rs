@@ -28,7 +28,13 @@
 //! | [`data`] | encrypt, decrypt |
 //! | [`signature`] | sign, verify |
 //! | [`random`] | random bytes |
+//! | [`authority`] | public parameters and revocation lists of an authority |
+//! | [`user_key`] | issue a user key |
+//! | [`issued`] | list, revoke and sweep issued user keys |
+//! | [`registered`] | register, describe and remove a subject's public key |
+//! | [`escrow`] | export an authority as shares |
 
+pub mod authority;
 pub mod change;
 pub mod create;
 pub mod data;
@@ -36,12 +42,16 @@ pub mod data_key;
 pub mod deletion;
 pub mod describe;
 mod ending;
+pub mod escrow;
 mod guard;
+pub mod issued;
 mod once;
 pub mod random;
 mod record;
+pub mod registered;
 pub mod ring;
 pub mod signature;
+pub mod user_key;
 
 use std::sync::Arc;
 
@@ -49,16 +59,22 @@ use moka::sync::Cache;
 use wardkeep_model::{Clock, Entropy, KeyFacts, KeyId, KeyState, KeyVersion, RingName};
 use wardkeep_store::{Store, Table};
 
+pub use authority::{PublishedParameters, RevocationInfo, WidestCover};
 pub use change::KeyUpdate;
 pub use create::NewKey;
 pub use data::{Decrypt, Encrypt, Encrypted, Opened};
 pub use data_key::{DataKey, GenerateDataKey, RewrapDataKey, Rewrapped, UnwrapDataKey, Unwrapped};
 pub use deletion::DeletionPlan;
 pub use describe::{KeyInfo, ListKeys, Page, VersionInfo};
+pub use escrow::{Escrow, EscrowPackage, Escrowed};
+pub use issued::{ListUserKeys, Revoke, RevokedUserKeys, UserKeyInfo};
+pub use registered::RegisteredRecipient;
 pub use ring::{ListRings, NewRing, RingInfo};
 pub use signature::{Sign, SignatureInput, Signed, Verified, Verify};
+pub use user_key::{IssueUserKey, IssuedUserKey, Sealed};
 
 use crate::error::{KmsError, LoadError};
+use crate::issued::Book;
 use crate::keyring::{Key, Keyring, version_row};
 use crate::material::{self, Material, RSA_WEIGHT};
 use crate::pool::Pool;
@@ -75,17 +91,24 @@ pub const MAX_PAGE: usize = 1000;
 /// How long an idempotency key is remembered, in milliseconds: 24 hours.
 pub const REPLAY_MILLIS: u64 = 24 * 3_600_000;
 
+/// Seconds of a day.
+const DAY: u64 = 86_400;
+
 /// How the key service runs.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// Threads for RSA private operations; as many as processors.
+    /// Threads for RSA private operations and user keys; as many as processors.
     pub rsa_threads: usize,
-    /// RSA operations that may wait for a thread before others are refused.
+    /// Such operations that may wait for a thread before others are refused.
     pub rsa_queue: usize,
-    /// RSA keys that may wait to be made, by one thread of their own.
+    /// RSA keys and authorities that may wait to be made, by one thread of their own.
     pub making_queue: usize,
-    /// Parsed RSA keys kept in memory; 16 AES or elliptic-curve keys count as one.
+    /// Parsed RSA keys kept in memory; 16 AES or elliptic-curve keys count as one, an authority as 16.
     pub parsed_keys: usize,
+    /// Longest life of a user key, in seconds, before it is rounded up to a time bucket.
+    pub user_key_seconds: u64,
+    /// Life of a revocation list, in seconds; it is signed anew from the half of it on.
+    pub list_seconds: u64,
 }
 
 /// An `If-Match` of the caller.
@@ -121,6 +144,12 @@ pub(crate) struct Inner {
     pub(crate) entropy: Arc<dyn Entropy>,
     /// Newest states of rings and keys.
     pub(crate) keyring: Keyring,
+    /// Serials of user keys that were issued.
+    pub(crate) issued: Book,
+    /// Longest life of a user key, in seconds.
+    pub(crate) user_key_seconds: u64,
+    /// Life of a revocation list, in seconds.
+    pub(crate) list_seconds: u64,
     /// Parsed material by slot number.
     cache: Cache<u64, Arc<Material>>,
     /// What is being made under an idempotency key.
@@ -134,7 +163,8 @@ pub(crate) struct Inner {
 impl Default for Settings {
     fn default() -> Self {
         let rsa_threads = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
-        Self { rsa_threads, rsa_queue: 256, making_queue: 32, parsed_keys: 512 }
+        let (user_key_seconds, list_seconds) = (DAY, DAY);
+        Self { rsa_threads, rsa_queue: 256, making_queue: 32, parsed_keys: 512, user_key_seconds, list_seconds }
     }
 }
 
@@ -150,6 +180,8 @@ impl Kms {
         settings: Settings,
     ) -> Result<Self, LoadError> {
         let keyring = Keyring::load(store.as_ref())?;
+        let issued = Book::load(store.as_ref())?;
+        let Settings { user_key_seconds, list_seconds, .. } = settings;
         let capacity = settings.parsed_keys.saturating_mul(RSA_WEIGHT as usize) as u64;
         let cache =
             Cache::builder().weigher(|_, material: &Arc<Material>| material.weight()).max_capacity(capacity).build();
@@ -161,6 +193,9 @@ impl Kms {
                 clock,
                 entropy,
                 keyring,
+                issued,
+                user_key_seconds,
+                list_seconds,
                 cache,
                 making: once::Making::default(),
                 rsa,
@@ -238,6 +273,9 @@ impl Inner {
         // No row: destroyed between the check of the state and here.
         let found = found.ok_or(KmsError::KeyDestroyed)?;
         let material = Arc::new(Material::parse(key.body.spec, key.body.usage, &found.value)?);
+        if material.authority().is_ok_and(|authority| authority.version() != version.get()) {
+            return Err(KmsError::RowUnreadable);
+        }
         self.cache.insert(slot, Arc::clone(&material));
         // Whoever destroys forgets the material after the state has changed. If the state changed while we
         // read, that may have been before the line above.

@@ -18,14 +18,18 @@ use crate::service::{
     DataKey, DeletionPlan, GenerateDataKey, KeyInfo, Kms, NewKey, NewRing, Precondition, Settings, UnwrapDataKey,
     Unwrapped,
 };
-use crate::{KmsError, RecipientKey};
+use crate::{AuthorityPlan, KmsError, RecipientKey};
 
 /// Everybody's rules: `ana` may do all, on records of her own; `bob` may do all but use what is compromised, and
-/// has no record.
+/// has no record. `app` acts for both and has user keys issued for them; `root` holds a control role and nothing else.
 const POLICIES: &str = r#"
 @id("all-on-keys")
 permit (principal in Group::"staff", action, resource)
 unless { action == Wardkeep::Action::"UseCompromisedKey" || resource is Record };
+@id("app-acts-for-users")
+permit (principal == Service::"app", action == Wardkeep::Action::"actFor", resource is User);
+@id("app-has-keys-issued")
+permit (principal == Service::"app", action == Wardkeep::Action::"IssueUserKeyFor", resource);
 @id("ana-uses-compromised")
 permit (principal == User::"ana", action == Wardkeep::Action::"UseCompromisedKey", resource);
 @id("own-records")
@@ -35,9 +39,31 @@ when { resource has owner && resource.owner == principal };
 
 const SCHEMA: &str = r#"
 entity Group;
-entity User in [Group];
+entity User in [Group] = { dept?: String, level?: Long };
+entity Service;
 entity Record = { owner?: User, level?: Long };
 action "create", "read" appliesTo { principal: [User], resource: [Record], context: {} };
+"#;
+
+/// Two authorities: one to use, and one that runs out of serials at the third.
+const MANIFEST: &str = r#"
+subjects = ["User"]
+[resources.Record]
+source = "bound"
+[authorities."ring/abe"]
+subjects = ["User"]
+bucket = "hour"
+[authorities."ring/abe".attributes]
+group = { declare = "text set", ancestors = "Group" }
+dept = { declare = "text", attribute = "dept" }
+level = { declare = "number(8)", attribute = "level" }
+user = { declare = "text", id = true }
+[authorities."ring/small"]
+subjects = ["User"]
+bucket = "hour"
+serial_bits = 2
+[authorities."ring/small".attributes]
+user = { declare = "text", id = true }
 "#;
 
 /// A clock that stands still until it is told.
@@ -127,9 +153,9 @@ fn snapshot() -> Snapshot {
 }
 
 fn load_snapshot() -> Snapshot {
-    let identity = IdentityMap::new(BTreeMap::from([("user".to_owned(), "User".to_owned())])).unwrap();
+    let identity = IdentityMap::new(BTreeMap::from([("user".to_owned(), "User".to_owned()), ("service".to_owned(), "Service".to_owned())])).unwrap();
     let bundle = BundleSource {
-        manifest: "subjects = [\"User\"]\n[resources.Record]\nsource = \"bound\"\n".to_owned(),
+        manifest: MANIFEST.to_owned(),
         schema: SCHEMA.to_owned(),
         policies: vec![("rules.cedar".to_owned(), POLICIES.to_owned())],
         entities: None,
@@ -138,13 +164,20 @@ fn load_snapshot() -> Snapshot {
         Ok(snapshot) => snapshot,
         Err(errors) => panic!("the fixture's bundle: {errors:?}"),
     };
-    let staff = EntityUid::new("Group", "staff").unwrap();
-    let record = |uid: EntityUid, parents| {
-        EntityChange::Put(EntityRecord { uid, attributes: Attributes::new(), parents, tags: Attributes::new() })
-    };
-    let mut changes = vec![record(staff.clone(), vec![])];
-    changes.extend(["ana", "bob"].map(|name| record(user(name), vec![staff.clone()])));
-    snapshot.with_entities(&changes, 2).unwrap()
+    let (staff, app) = (EntityUid::new("Group", "staff").unwrap(), EntityUid::new("Service", "app").unwrap());
+    let mut changes = vec![entity(staff.clone(), &[], vec![]), entity(app, &[], vec![])];
+    for (name, dept, level) in [("ana", "cardiology", 5), ("bob", "surgery", 2)] {
+        changes.push(entity(user(name), &[("dept", dept.into()), ("level", level.into())], vec![staff.clone()]));
+    }
+    changes.push(entity(user("root"), &[], vec![]));
+    let snapshot = snapshot.with_entities(&changes, 2).unwrap();
+    snapshot.with_role(wardkeep_policy::Role::SecurityAdmin, &user("root"), true, 3).unwrap()
+}
+
+/// An entity as a change.
+pub(crate) fn entity(uid: EntityUid, attributes: &[(&str, Value)], parents: Vec<EntityUid>) -> EntityChange {
+    let attributes = attributes.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+    EntityChange::Put(EntityRecord { uid, attributes, parents, tags: Attributes::new() })
 }
 
 pub(crate) fn user(name: &str) -> EntityUid {
@@ -232,7 +265,7 @@ impl Fixture {
 
     pub(crate) async fn create(&self, key: &str, spec: KeySpec, usage: KeyUsage) -> KeyInfo {
         let id = id(key);
-        let new = new_key(key, spec, usage);
+        let new = crate::NewKey { plan: self.plan(&id), ..new_key(key, spec, usage) };
         let facts = KeyFacts {
             id: id.clone(),
             usage,
@@ -277,6 +310,14 @@ impl Fixture {
         self.kms.unwrap_data_key(permit, request).await
     }
 
+    /// What the bundle in force declares for an authority.
+    pub(crate) fn plan(&self, key: &KeyId) -> Option<AuthorityPlan> {
+        let snapshot = self.engine.snapshot();
+        let projection = snapshot.authority(key)?;
+        let terms = projection.terms();
+        Some(AuthorityPlan::new(projection.schema().clone(), terms.bucket, terms.serial_bits).unwrap())
+    }
+
     pub(crate) async fn rotate(&self, key: &KeyId) -> KeyInfo {
         self.kms.rotate_key(self.permit(key), key, Precondition::default(), None).await.unwrap()
     }
@@ -315,5 +356,5 @@ impl Fixture {
 }
 
 pub(crate) fn new_key(key: &str, spec: KeySpec, usage: KeyUsage) -> NewKey {
-    NewKey { id: id(key), spec, usage, labels: BTreeMap::new(), rotation_days: None, activate: true }
+    NewKey { id: id(key), spec, usage, labels: BTreeMap::new(), rotation_days: None, activate: true, plan: None }
 }

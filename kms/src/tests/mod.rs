@@ -3,16 +3,23 @@
 pub(crate) mod fixture;
 
 mod attack;
+mod authorities;
 mod bounds;
 mod changes;
 mod contests;
 mod counters;
 mod dates;
+mod escrows;
 mod faults;
 mod golden;
+mod issue_attacks;
+mod issues;
+mod issuing;
 mod mutations;
 mod races;
 mod recipients;
+mod registered;
+mod revocations;
 mod rows;
 mod states;
 mod steps;

@@ -101,8 +101,8 @@ fn words_are_told_apart_and_read_back() {
 
 #[test]
 fn a_spec_has_the_usages_of_the_service_description_and_no_others() {
-    use KeySpec::{Aes256Gcm, EcP256, Ed25519, Rsa3072, Rsa4096};
-    use KeyUsage::{Encrypt, Sign, Wrap};
+    use KeySpec::{Aes256Gcm, EcP256, Ed25519, FabeoBls12381, Rsa3072, Rsa4096};
+    use KeyUsage::{Encrypt, Issue, Sign, Wrap};
     let allowed = [
         (Aes256Gcm, Wrap),
         (Aes256Gcm, Encrypt),
@@ -112,6 +112,7 @@ fn a_spec_has_the_usages_of_the_service_description_and_no_others() {
         (Rsa4096, Sign),
         (EcP256, Sign),
         (Ed25519, Sign),
+        (FabeoBls12381, Issue),
     ];
     for spec in KeySpec::ALL {
         for usage in KeyUsage::ALL {

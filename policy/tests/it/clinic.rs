@@ -1,11 +1,11 @@
 //! The clinic's rules, by the cases that stand beside them.
 
 use serde::Deserialize;
-use wardkeep_model::action::{GenerateDataKey, RotateKey, UnwrapDataKey};
+use wardkeep_model::action::{DescribeKey, GenerateDataKey, RotateKey, UnwrapDataKey};
 use wardkeep_model::{EncryptionContext, EntityUid, Value};
 use wardkeep_policy::{BundleSource, Engine, Resource};
 
-use crate::harness::{acting, ask, caller, engine, facts, load, naming, outcome};
+use crate::harness::{acting, ask, caller, engine, facts, issued, issuing, load, naming, outcome};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -73,6 +73,66 @@ fn the_cases_beside_the_rules_hold() {
         }
     }
     assert!(seen > 70, "{seen}");
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct IssueFile {
+    case: Vec<IssueCase>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct IssueCase {
+    name: String,
+    actor: Option<String>,
+    subject: String,
+    #[serde(default = "authority")]
+    key: String,
+    attributes: Option<String>,
+    ends: Option<String>,
+}
+
+fn authority() -> String {
+    "clinic/records-abe".to_owned()
+}
+
+#[test]
+fn user_keys_are_for_whom_the_cases_say_and_say_what_they_say() {
+    let file: IssueFile = toml::from_str(include_str!("../../../policies/clinic/tests/user-keys.toml")).unwrap();
+    let engine = clinic();
+    for case in &file.case {
+        let caller = match &case.actor {
+            Some(actor) => acting(actor, &case.subject),
+            None => caller(&case.subject),
+        };
+        let facts = issuing(&case.key);
+        let answer = issued(&engine, &ask(&caller, Resource::Key(&facts), None));
+        match (&case.attributes, &case.ends) {
+            (Some(wanted), None) => assert_eq!(answer.as_deref(), Ok(wanted.as_str()), "{}", case.name),
+            (None, Some(wanted)) => assert_eq!(answer.as_deref(), Err(&wanted.as_str()), "{}", case.name),
+            _ => panic!("{}: either `attributes` or `ends`", case.name),
+        }
+    }
+    assert!(file.case.len() >= 9);
+}
+
+#[test]
+fn parameters_are_for_those_who_seal_and_open() {
+    let engine = clinic();
+    for (who, wanted) in [
+        ("User::\"dr-adams\"", "allow"),
+        ("User::\"nobody\"", "allow"),
+        ("Service::\"ingest\"", "allow"),
+        ("Service::\"portal\"", "no-permit"),
+    ] {
+        let (caller, facts) = (caller(who), issuing("clinic/records-abe"));
+        assert_eq!(outcome::<DescribeKey>(&engine, &ask(&caller, Resource::Key(&facts), None)), wanted, "{who}");
+        for (other, right) in [("clinic/records", "no-permit"), ("clinic2/records-abe", "no-permit")] {
+            let facts = issuing(other);
+            assert_eq!(outcome::<DescribeKey>(&engine, &ask(&caller, Resource::Key(&facts), None)), right, "{other}");
+        }
+    }
 }
 
 #[test]

@@ -86,6 +86,11 @@ pub(crate) fn facts(id: &str) -> KeyFacts {
     }
 }
 
+/// An authority.
+pub(crate) fn issuing(id: &str) -> KeyFacts {
+    KeyFacts { usage: KeyUsage::Issue, spec: KeySpec::FabeoBls12381, ..facts(id) }
+}
+
 pub(crate) fn plain(members: &[(&str, &str)]) -> EncryptionContext {
     let members = members.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();
     EncryptionContext::new(members, None).unwrap()
@@ -112,6 +117,7 @@ pub(crate) fn outcome<A: Action>(engine: &Engine, question: &Question<'_>) -> &'
         Ok(_permit) => "allow",
         Err(Refusal::Denied(denied)) => denied.reason.as_str(),
         Err(Refusal::Question(error)) => error.code(),
+        Err(Refusal::NotIssuable(refused)) => refused.error.code(),
     }
 }
 
@@ -119,6 +125,17 @@ pub(crate) fn denied<A: Action>(engine: &Engine, question: &Question<'_>) -> Den
     match engine.decide::<A>(question) {
         Err(Refusal::Denied(denied)) => *denied,
         Err(Refusal::Question(error)) => panic!("not denied: {error}"),
+        Err(Refusal::NotIssuable(refused)) => panic!("not denied: {}", refused.error),
         Ok(_permit) => panic!("allowed"),
+    }
+}
+
+/// The attributes a user key would say, or how the question ends otherwise.
+pub(crate) fn issued(engine: &Engine, question: &Question<'_>) -> Result<String, &'static str> {
+    match engine.decide_issue(question) {
+        Ok((_permit, projected)) => Ok(projected.attributes.to_string()),
+        Err(Refusal::Denied(denied)) => Err(denied.reason.as_str()),
+        Err(Refusal::Question(error)) => Err(error.code()),
+        Err(Refusal::NotIssuable(refused)) => Err(refused.error.code()),
     }
 }

@@ -8,6 +8,7 @@
 )]
 
 mod attack;
+mod authorities;
 mod bundles;
 mod clinic;
 mod corpus;
@@ -16,10 +17,13 @@ mod errors;
 mod generated;
 mod graph;
 mod harness;
+mod issue;
 mod lives;
 mod manifests;
 mod migrations;
+mod moments;
 mod offline;
+mod projections;
 mod reach;
 mod records;
 mod restore;

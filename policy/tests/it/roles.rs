@@ -141,6 +141,43 @@ fn each_builtin_role_has_its_own_verbs() {
     }
 }
 
+/// Whoever reads a master key, or swaps the key that somebody's user keys are sealed for, reads what the rules keep back.
+#[test]
+fn escrow_and_recipients_are_with_those_who_answer_for_the_rules() {
+    use wardkeep_model::action::{ChangeRecipient, DescribeRecipient, ExportAuthority};
+    use wardkeep_policy::{RECIPIENTS, escrow_part};
+    let base = world(&groups());
+    let ana = uid("User::\"ana\"");
+    let part = escrow_part(&wardkeep_model::KeyId::parse("clinic/records-abe").unwrap());
+    assert_eq!(part, "escrow/clinic/records-abe");
+    for role in Role::ALL {
+        let engine = engine(base.with_role(*role, &ana, true, 9).unwrap());
+        let caller = caller("User::\"ana\"");
+        let (escrow, recipients) = (Resource::System(&part), Resource::System(RECIPIENTS));
+        let can = |answer: &str| answer == "allow";
+        let exports = can(outcome::<ExportAuthority>(&engine, &ask(&caller, escrow, None)));
+        let changes = can(outcome::<ChangeRecipient>(&engine, &ask(&caller, recipients, None)));
+        let describes = can(outcome::<DescribeRecipient>(&engine, &ask(&caller, recipients, None)));
+        let expected = match role {
+            Role::SecurityAdmin => (true, true, true),
+            Role::Auditor => (false, false, true),
+            Role::Admin | Role::Operator => (false, false, false),
+        };
+        assert_eq!((exports, changes, describes), expected, "{role}");
+    }
+    // A control set may speak of one authority, and nobody exports on behalf of somebody else.
+    let one = r#"@id("one") permit(principal, action == Wardkeep::Action::"ExportAuthority",
+        resource == Wardkeep::System::"escrow/clinic/records-abe");"#;
+    let engine = engine(base.with_control_set(one, 9).unwrap());
+    let caller = caller("User::\"ana\"");
+    let other = escrow_part(&wardkeep_model::KeyId::parse("clinic/other").unwrap());
+    assert_eq!(outcome::<ExportAuthority>(&engine, &ask(&caller, Resource::System(&part), None)), "allow");
+    assert_eq!(outcome::<ExportAuthority>(&engine, &ask(&caller, Resource::System(&other), None)), "no-permit");
+    let acting = acting("Service::\"app\"", "User::\"ana\"");
+    let asked = outcome::<ExportAuthority>(&engine, &ask(&acting, Resource::System(&part), None));
+    assert_eq!(asked, "subject-on-control-verb");
+}
+
 /// The lock-out rule asks the very question that the verb asks.
 #[test]
 fn the_right_to_another_part_is_no_right_to_the_control_set() {

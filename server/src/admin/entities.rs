@@ -73,7 +73,8 @@ impl Admin {
     }
 
     /// Deletes an entity. With an identity go its certificates and open tokens, in the same commit: whoever is given the
-    /// name later must not find that the credentials of the one before them work again.
+    /// name later must not find that the credentials of the one before them work again. `also` is what else goes with it:
+    /// the public key registered for the entity.
     ///
     /// # Errors
     /// [`AdminError::EntityNotFound`]; [`AdminError::Entities`] for one that holds a role or stands in the bundle;
@@ -82,12 +83,13 @@ impl Admin {
         self: &Arc<Self>,
         permit: Permit<ChangeEntity>,
         uid: EntityUid,
+        also: Option<Change>,
     ) -> Result<Changed, AdminError> {
         let event = permit.into_event().with(EventDetail::About, uid.to_string());
         let admin = Arc::clone(self);
         self.detached(async move {
             let _turn = admin.turn.lock().await;
-            match admin.delete(event.clone(), uid).await {
+            match admin.delete(event.clone(), uid, also).await {
                 // A commit that failed has recorded itself.
                 Err(error) if !matches!(error, AdminError::Commit(_)) => admin.refuse(event, error).await,
                 done => done,
@@ -96,7 +98,12 @@ impl Admin {
         .await
     }
 
-    async fn delete(self: &Arc<Self>, event: AuditEvent, uid: EntityUid) -> Result<Changed, AdminError> {
+    async fn delete(
+        self: &Arc<Self>,
+        event: AuditEvent,
+        uid: EntityUid,
+        also: Option<Change>,
+    ) -> Result<Changed, AdminError> {
         self.still_stands(&event)?;
         let now = self.engine.snapshot();
         let version = now.version().saturating_add(1);
@@ -112,7 +119,7 @@ impl Admin {
             deletion.clear();
         }
         let snapshot = blocking(move || Ok(now.with_entities(&deletion, version)?)).await?;
-        let mut changes: Vec<Change> = row::delete_entity(&*self.store, &uid)?.into_iter().collect();
+        let mut changes: Vec<Change> = row::delete_entity(&*self.store, &uid)?.into_iter().chain(also).collect();
         let (answer, each) = (Changed { count: 1, version }, Vec::new());
         // One of the bundle that shows again is no other identity, and what no certificate can name has none.
         let gone = snapshot.entity(&uid).is_none();

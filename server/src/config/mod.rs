@@ -20,6 +20,7 @@
 //! | `[identity]` | [`identity`] |
 //! | `[limits]`, `[rate_limit]`, `[pools]` | [`limits`] |
 //! | `[log]` | [`log`] |
+//! | `[user_keys]` | [`user_keys`] |
 
 pub mod error;
 pub mod identity;
@@ -27,6 +28,7 @@ pub mod limits;
 pub mod log;
 mod source;
 pub mod storage;
+pub mod user_keys;
 pub mod wire;
 
 use std::path::Path;
@@ -38,6 +40,7 @@ pub use identity::IdentitySettings;
 pub use limits::{Limits, Pools, RateLimit};
 pub use log::{LogFormat, LogSettings};
 pub use storage::{RootKeySettings, Storage};
+pub use user_keys::UserKeySettings;
 pub use wire::{CaSettings, Listen, RevocationMode, TlsSettings};
 
 /// A commented configuration file with every key.
@@ -69,6 +72,8 @@ pub struct Config {
     pub log: LogSettings,
     /// How much work runs at a time.
     pub pools: Pools,
+    /// How long user keys and revocation lists live.
+    pub user_keys: UserKeySettings,
 }
 
 impl Config {
@@ -125,7 +130,8 @@ impl Config {
         self.identity.check()?;
         self.limits.check()?;
         self.rate_limit.check()?;
-        self.pools.check()
+        self.pools.check()?;
+        self.user_keys.check()
     }
 }
 

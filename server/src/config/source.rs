@@ -144,6 +144,7 @@ pub(super) fn typed(mut table: Table) -> Result<Config, ConfigError> {
         rate_limit: section(&mut table, &known, "rate_limit")?,
         log: section(&mut table, &known, "log")?,
         pools: section(&mut table, &known, "pools")?,
+        user_keys: section(&mut table, &known, "user_keys")?,
     })
 }
 

@@ -6,11 +6,12 @@ use axum::extract::{FromRequestParts, RawPathParams};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName};
 use tokio::sync::OwnedSemaphorePermit;
+use wardkeep_model::action::IssueUserKey;
 use wardkeep_model::{
     Action, ActionName, AuditEvent, Caller, Decision, EncryptionContext, EntityUid, EventDetail, Fingerprint, IdError,
     KeyId, KeyName, Permit, PolicySet, RequestId, RingName,
 };
-use wardkeep_policy::{DenialReason, Denied, Question, QuestionError, Refusal, Resource, Role};
+use wardkeep_policy::{DenialReason, Denied, NotIssuable, Projected, Question, QuestionError, Refusal, Resource, Role};
 use wardkeep_store::{Coming, Work};
 
 use super::idempotency::{self, IdempotencyKey};
@@ -149,19 +150,42 @@ impl Asker {
         }
     }
 
+    /// Asks for the right to have a user key issued, and for what it says: both come from one decision.
+    ///
+    /// # Errors
+    /// As [`Asker::permit`]; and [`Fault::Projection`], recorded, where the subject's entity does not fit the authority.
+    pub async fn permit_issue(
+        &self,
+        key: &KeyId,
+        recipient: Option<&Fingerprint>,
+    ) -> Result<(Permit<IssueUserKey>, Projected), Fault> {
+        let facts = self.app.kms.facts(key);
+        let resource = facts.as_ref().map_or(Resource::MissingKey(key), Resource::Key);
+        let question = Question { caller: &self.caller, resource, context: None, recipient, compromised: false };
+        self.take_place()?;
+        match self.app.engine.decide_issue(&question) {
+            Ok((permit, projected)) => Ok((self.let_in(permit).await?, projected)),
+            Err(refusal) => self.refused(refusal).await,
+        }
+    }
+
     async fn permit_for<A: Action>(&self, question: &Question<'_>) -> Result<Permit<A>, Fault> {
         self.take_place()?;
         self.no_subject_on_control(A::NAME)?;
         match self.app.engine.decide::<A>(question) {
-            // A grant revokes before its role counts; who was let in before the one decides with the other.
-            Ok(permit) => match self.app.authority.refuses(&self.peer) {
-                Some(why) => self.shut_out(permit.into_event(), why).await,
-                None => {
-                    self.app.meters.allowed();
-                    Ok(permit)
-                }
-            },
+            Ok(permit) => self.let_in(permit).await,
             Err(refusal) => self.refused(refusal).await,
+        }
+    }
+
+    /// A grant revokes before its role counts; who was let in before the one decides with the other.
+    async fn let_in<A: Action>(&self, permit: Permit<A>) -> Result<Permit<A>, Fault> {
+        match self.app.authority.refuses(&self.peer) {
+            Some(why) => self.shut_out(permit.into_event(), why).await,
+            None => {
+                self.app.meters.allowed();
+                Ok(permit)
+            }
         }
     }
 
@@ -194,6 +218,11 @@ impl Asker {
     async fn refused<T>(&self, refusal: Refusal) -> Result<T, Fault> {
         match refusal {
             Refusal::Question(error) => Err(Fault::Question(error)),
+            Refusal::NotIssuable(refused) => {
+                let NotIssuable { event, error } = *refused;
+                self.note(event).await?;
+                Err(Fault::Projection(error))
+            }
             Refusal::Denied(denied) => {
                 self.app.meters.denied();
                 self.record(*denied).await

@@ -19,6 +19,7 @@ pub struct Meters {
     allowed: Counter,
     denied: Counter,
     store: StoreGauges,
+    cover: Gauge,
 }
 
 impl std::fmt::Debug for Meters {
@@ -61,6 +62,7 @@ impl Meters {
                 allowed: counter!("wardkeep_decisions_total", "outcome" => "allow"),
                 denied: counter!("wardkeep_decisions_total", "outcome" => "deny"),
                 store: StoreGauges::new(),
+                cover: gauge!("wardkeep_revocation_cover_rows"),
             }
         })
     }
@@ -83,6 +85,11 @@ impl Meters {
     /// One decision that does not.
     pub fn denied(&self) {
         self.denied.increment(1);
+    }
+
+    /// Takes over how many rows the widest revocation list adds to a formula, before a scrape.
+    pub fn cover(&self, rows: usize) {
+        self.cover.set(rows as f64);
     }
 
     /// Takes the store's state over, before a scrape.
@@ -147,5 +154,9 @@ fn describe() {
     describe_gauge!("wardkeep_store_wal_bytes", "Size of the write-ahead log.");
     describe_gauge!("wardkeep_audit_records", "Audit records since the store was made.");
     describe_gauge!("wardkeep_store_waiting_works", "Works that wait for the writer.");
+    describe_gauge!(
+        "wardkeep_revocation_cover_rows",
+        "Rows that the widest revocation list adds to a formula, of the 512 that both may have."
+    );
     describe_gauge!("wardkeep_store_damaged", "1 where the check of everything on disk found damage.");
 }

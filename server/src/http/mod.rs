@@ -3,6 +3,7 @@
 
 pub mod about;
 pub mod audit;
+pub mod authorities;
 pub mod batch;
 pub mod bundles;
 pub mod certificates;
@@ -22,11 +23,13 @@ pub mod meters;
 pub mod openapi;
 pub mod paging;
 pub mod problem;
+pub mod recipients;
 pub mod rings;
 pub mod roles;
 #[cfg(test)]
 mod tests;
 pub mod tokens;
+pub mod user_keys;
 pub mod wire;
 
 use std::sync::Arc;
@@ -60,6 +63,12 @@ fn api() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(keys::schedule_deletion::schedule_deletion))
         .routes(routes!(keys::cancel_deletion::cancel_deletion))
         .routes(routes!(keys::destroy::destroy_key))
+        .routes(routes!(authorities::parameters::get_parameters))
+        .routes(routes!(authorities::revocations::get_revocations))
+        .routes(routes!(authorities::escrow::escrow_authority))
+        .routes(routes!(user_keys::issue::issue_user_key, user_keys::list::list_user_keys))
+        .routes(routes!(user_keys::revoke::revoke_user_keys))
+        .routes(routes!(recipients::put::put_recipient, recipients::get::get_recipient, recipients::delete::delete_recipient))
         .routes(routes!(data_keys::generate::generate_data_key))
         .routes(routes!(data_keys::generate::generate_data_keys))
         .routes(routes!(data_keys::unwrap::unwrap_data_key))

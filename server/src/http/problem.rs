@@ -13,7 +13,7 @@ use wardkeep_api::{Finding, Problem};
 use wardkeep_kms::{KmsError, RecipientError};
 use wardkeep_model::context::ContextError;
 use wardkeep_model::{IdError, RequestId};
-use wardkeep_policy::{EntityErrors, PolicyErrors, QuestionError, RoleError};
+use wardkeep_policy::{EntityErrors, PolicyErrors, ProjectionError, QuestionError, RoleError};
 use wardkeep_store::{CommitError, ReadError};
 
 use super::etag::EtagError;
@@ -103,6 +103,9 @@ pub enum Fault {
     /// The question makes no sense; nothing was decided.
     #[error(transparent)]
     Question(#[from] QuestionError),
+    /// The policies allow a user key, and the subject's entity does not make its attributes.
+    #[error(transparent)]
+    Projection(#[from] ProjectionError),
 
     /// The key service.
     #[error(transparent)]
@@ -180,6 +183,7 @@ pub fn place(fault: &Fault) -> Place {
         Fault::ReplayDenied => (S::FORBIDDEN, "replay-denied"),
         Fault::UnknownIdentity => (S::FORBIDDEN, "unknown-identity"),
         Fault::Question(error) => (question(error), error.code()),
+        Fault::Projection(error) => (projection(error), error.code()),
         Fault::Kms(error) => (kms(error), error.code()),
         Fault::Recipient(_) => (S::BAD_REQUEST, "recipient-refused"),
         Fault::Admin(error) => (admin(error), error.code()),
@@ -216,9 +220,21 @@ fn question(error: &QuestionError) -> StatusCode {
         | QuestionError::ReservedSubject { .. }
         | QuestionError::ResourceNotAllowed { .. }
         | QuestionError::UndeclaredType { .. }
+        | QuestionError::ContextNotAllowed { .. }
+        | QuestionError::DecidedAtIssue { .. }
         | QuestionError::WrongTarget { .. } => StatusCode::BAD_REQUEST,
         QuestionError::StoredTypeWithAttributes { .. } | QuestionError::BoundAttributesInvalid { .. } => {
             StatusCode::UNPROCESSABLE_ENTITY
+        }
+    }
+}
+
+/// What the bundle lacks is 422; what the subject's entity lacks is a conflict that a change of the entity resolves.
+fn projection(error: &ProjectionError) -> StatusCode {
+    match error {
+        ProjectionError::Undeclared { .. } => StatusCode::UNPROCESSABLE_ENTITY,
+        ProjectionError::SubjectType { .. } | ProjectionError::Misfit { .. } | ProjectionError::Nothing { .. } => {
+            StatusCode::CONFLICT
         }
     }
 }
@@ -237,7 +253,12 @@ fn kms(error: &KmsError) -> StatusCode {
     use StatusCode as S;
     match error {
         KmsError::CompromisedRight { .. } => S::FORBIDDEN,
-        KmsError::RingNotFound | KmsError::KeyNotFound | KmsError::VersionNotFound { .. } => S::NOT_FOUND,
+        KmsError::RingNotFound
+        | KmsError::KeyNotFound
+        | KmsError::VersionNotFound { .. }
+        | KmsError::UserKeyNotFound { .. }
+        | KmsError::SubjectNotFound
+        | KmsError::RecipientNotFound => S::NOT_FOUND,
         KmsError::RingExists
         | KmsError::KeyExists
         | KmsError::RingNotEmpty { .. }
@@ -250,9 +271,17 @@ fn kms(error: &KmsError) -> StatusCode {
         | KmsError::DeletionNotDue { .. }
         | KmsError::Exhausted { .. }
         | KmsError::TooManyVersions { .. }
+        | KmsError::NotNewest { .. }
+        | KmsError::AuthorityCompromised { .. }
+        | KmsError::SchemaDiffers { .. }
+        | KmsError::SerialsExhausted { .. }
+        | KmsError::RecipientNotRegistered
+        | KmsError::RevocationList(_)
         | KmsError::Contended => S::CONFLICT,
         KmsError::PreconditionFailed { .. } => S::PRECONDITION_FAILED,
-        KmsError::IdempotencyMismatch => S::UNPROCESSABLE_ENTITY,
+        KmsError::IdempotencyMismatch | KmsError::PlanMissing | KmsError::Terms(_) | KmsError::Issue(_) => {
+            S::UNPROCESSABLE_ENTITY
+        }
         KmsError::SpecUsage { .. }
         | KmsError::WrongUsage { .. }
         | KmsError::ResourceNotAllowed { .. }
@@ -266,6 +295,12 @@ fn kms(error: &KmsError) -> StatusCode {
         | KmsError::DigestUnsupported { .. }
         | KmsError::PlaintextBesideRecipient
         | KmsError::PageBounds { .. }
+        | KmsError::UserKeyLife { .. }
+        | KmsError::RecipientForAnother
+        | KmsError::RevokeCount { .. }
+        | KmsError::EscrowShares { .. }
+        | KmsError::EscrowRecipients { .. }
+        | KmsError::EscrowRecipientTwice
         | KmsError::Recipient(_) => S::BAD_REQUEST,
         KmsError::TooLarge { .. } => S::PAYLOAD_TOO_LARGE,
         KmsError::Busy | KmsError::HeadStale | KmsError::StoreUnavailable | KmsError::ShuttingDown => {

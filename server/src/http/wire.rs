@@ -91,17 +91,23 @@ fn attribute_value(value: &Value) -> AttributeValue {
     }
 }
 
-/// A recipient's key, checked.
+/// A recipient's key, checked, where there is one.
 ///
 /// # Errors
 /// [`Fault::Recipient`] and [`Fault::Jwk`]
 pub fn recipient(wire: Option<Recipient>) -> Result<Option<RecipientKey>, Fault> {
-    let key = match wire {
-        None => return Ok(None),
-        Some(Recipient::Spki(der)) => RecipientKey::from_spki_der(der.as_bytes())?,
-        Some(Recipient::Jwk(jwk)) => jwk_key(&jwk)?,
-    };
-    Ok(Some(key))
+    wire.map(recipient_key).transpose()
+}
+
+/// A recipient's key, checked.
+///
+/// # Errors
+/// [`Fault::Recipient`] and [`Fault::Jwk`]
+pub fn recipient_key(wire: Recipient) -> Result<RecipientKey, Fault> {
+    match wire {
+        Recipient::Spki(der) => Ok(RecipientKey::from_spki_der(der.as_bytes())?),
+        Recipient::Jwk(jwk) => jwk_key(&jwk),
+    }
 }
 
 fn jwk_key(jwk: &Jwk) -> Result<RecipientKey, Fault> {

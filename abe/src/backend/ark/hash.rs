@@ -56,3 +56,31 @@ fn expand(dst: &[u8], message: &[u8]) -> [u8; 2 * WIDE] {
     }
     out
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// RFC 9380, appendix K.1: expand_message_xmd with SHA-256 for 0x80 bytes.
+    #[test]
+    fn expansion_of_the_rfc() {
+        let dst = b"QUUX-V01-CS02-with-expander-SHA256-128";
+        let expected = "af84c27ccfd45d41914fdff5df25293e221afc53d8ad2ac06d5e3e29485dadbe\
+                        e0d121587713a3e0dd4d5e69e93eb7cd4f5df4cd103e188cf60cb02edc3edf18\
+                        eda8576c412b18ffb658e3dd6ec849469b979d444cf7b26911a08e63cf31f9dc\
+                        c541708d3491184472c2c29bb749d4286b004ceb5ee6b9a7fa5b646c993f0ced";
+        let found: String = expand(dst, b"").iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(found, expected);
+    }
+
+    /// The tag stands behind its length: a byte moved from the message to the tag is another input.
+    #[test]
+    fn tag_and_message_are_kept_apart() {
+        assert_ne!(expand(b"ab", b"c"), expand(b"a", b"bc"));
+        // 255 bytes stand as they are, 256 are hashed: no long tag equals its hash as a short one by accident of length.
+        let long = [7; 256];
+        let hashed: [u8; HASH] = Sha256::new().chain_update(OVERSIZE).chain_update(long).finalize().into();
+        assert_eq!(expand(&long, b"m"), expand(&hashed, b"m"), "as section 5.3.3 says");
+        assert_ne!(expand(&long[..255], b"m"), expand(&long, b"m"));
+    }
+}

@@ -94,3 +94,61 @@ pub(super) fn is_cyclotomic(element: &Fq12) -> bool {
 pub(super) fn in_group(element: &Fq12) -> bool {
     *element != Fq12::ZERO && is_cyclotomic(element) && element.cyclotomic_exp(Fr::MODULUS) == Fq12::ONE
 }
+
+#[cfg(test)]
+mod tests {
+    use ark_bls12_381::{G1Projective, G2Projective};
+    use ark_ec::PrimeGroup;
+
+    use super::*;
+
+    fn scalars() -> Vec<Fr> {
+        let small = (0..70u64).map(Fr::from);
+        let large = (0..70u64).map(|number| -Fr::from(number));
+        small.chain(large).chain([2, 3, 7].map(|number| Fr::from(number as u64).inverse().unwrap())).collect()
+    }
+
+    fn agrees<C: CurveGroup<ScalarField = Fr>>() {
+        for window in [4, 5, 6] {
+            let table = Table::<C>::new(C::generator(), window);
+            for scalar in scalars() {
+                assert_eq!(table.mul(&scalar), C::generator() * scalar, "{window} bits");
+            }
+        }
+        assert_eq!(Table::<C>::new(C::ZERO, 4).mul(&Fr::from(9u64)), C::ZERO);
+    }
+
+    #[test]
+    fn tables_agree_with_plain_multiplication() {
+        agrees::<G1Projective>();
+        agrees::<G2Projective>();
+    }
+
+    #[test]
+    fn windows_cover_the_exponent() {
+        for window in [4, 5, 6] {
+            for scalar in scalars() {
+                let base = Fr::from(1u64 << window);
+                let all: Vec<usize> = digits(&scalar, window).collect();
+                assert_eq!(all.len(), EXPONENT_BITS.div_ceil(window) as usize);
+                let sum = all.iter().rev().fold(Fr::ZERO, |sum, digit| sum * base + Fr::from(*digit as u64));
+                assert_eq!(sum, scalar, "{window} bits");
+            }
+        }
+    }
+
+    #[test]
+    fn powers_agree_with_plain_ones() {
+        use ark_ec::pairing::Pairing;
+        let element = ark_bls12_381::Bls12_381::pairing(G1Projective::generator(), G2Projective::generator()).0;
+        let table = GtTable::new(&element);
+        for scalar in scalars().into_iter().step_by(9) {
+            assert_eq!(table.pow(&scalar), element.pow(scalar.into_bigint()));
+        }
+        assert!(in_group(&element));
+        assert!(in_group(&Fq12::ONE));
+        assert!(!in_group(&Fq12::ZERO));
+        assert!(!in_group(&(element + Fq12::ONE)));
+        assert!(!in_group(&-element), "minus one is cyclotomic, and of order two");
+    }
+}

@@ -184,3 +184,41 @@ fn signed(row: &[blst_fp12], digit: &Digit) -> blst_fp12 {
 fn coordinates(element: &blst_fp12) -> impl Iterator<Item = &blst_fp> {
     element.fp6.iter().flat_map(|fp6| &fp6.fp2).flat_map(|fp2| &fp2.fp)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::mem::ManuallyDrop;
+
+    use super::*;
+
+    #[test]
+    fn dropped_elements_leave_zeros() {
+        let mut place = ManuallyDrop::new(Gt::multi_pairing(&[(&G1::generator(), &G2::generator())]));
+        let element: *const blst_fp12 = &raw const place.0;
+        // SAFETY: the place lives to the end of the test and is not used as an element after its drop; its limbs are plain
+        // integers and stay readable.
+        let (before, after) = unsafe {
+            let before = element.read_volatile();
+            ManuallyDrop::drop(&mut place);
+            (before, element.read_volatile())
+        };
+        assert!(coordinates(&before).all(|coordinate| coordinate.l != [0; 6]));
+        assert!(coordinates(&after).all(|coordinate| coordinate.l == [0; 6]));
+    }
+
+    /// Every power of a row with either sign: the conjugate is the inverse, and the digit zero is one.
+    #[test]
+    fn signed_powers_cancel() {
+        let base = Gt::multi_pairing(&[(&G1::generator(), &G2::generator())]);
+        let (powers, next) = row(&base);
+        for magnitude in 0..=ROW as u64 {
+            let mut product = Gt(signed(&powers, &Digit { magnitude, negative: 0 }));
+            product.mul_assign(&signed(&powers, &Digit { magnitude, negative: 1 }));
+            assert_eq!(product.to_bytes(), Gt::one().to_bytes(), "power {magnitude}");
+        }
+        // The 32nd is the square of the 16th.
+        let mut square = Gt(powers[ROW - 1]);
+        square.mul_assign(&powers[ROW - 1]);
+        assert_eq!(next.to_bytes(), square.to_bytes());
+    }
+}

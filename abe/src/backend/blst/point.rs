@@ -1,7 +1,7 @@
 //! Points of G1 and G2 in projective coordinates, their additions and multiplications.
 //!
 //! Additions are blst's complete ones (`add_or_double`): right for equal points, opposite ones and the point at infinity,
-//! in the same time for all of them. One is not, and says so in its name.
+//! in the same time for all of them.
 #![expect(unsafe_code, reason = "the raw interface of blst; every pointer comes from a live reference")]
 
 use blst::{blst_p1, blst_p1_affine, blst_p2, blst_p2_affine};
@@ -104,13 +104,6 @@ impl G1 {
         unsafe { blst::blst_p1_add_or_double_affine(sum, sum, other) };
     }
 
-    /// Faster, and wrong for equal points; constant-time, and right for every other pair.
-    pub(super) fn add_different_affine_assign(&mut self, other: &blst_p1_affine) {
-        let sum = &raw mut self.0;
-        // SAFETY: as for `add_assign`.
-        unsafe { blst::blst_p1_add_affine(sum, sum, other) };
-    }
-
     pub(super) fn double_assign(&mut self) {
         let point = &raw mut self.0;
         // SAFETY: a live point, which may be input and output.
@@ -199,4 +192,51 @@ pub(super) fn g2_to_affine(points: &[&G2]) -> Vec<blst_p2_affine> {
     // SAFETY: as many pointers to live points as the output has room for; blst reads no further pointer.
     unsafe { blst::blst_p2s_to_affine(out.as_mut_ptr(), pointers.as_ptr(), pointers.len()) };
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use std::mem::ManuallyDrop;
+
+    use super::*;
+
+    #[test]
+    fn dropped_points_leave_zeros() {
+        let mut left = ManuallyDrop::new(G1::generator());
+        let mut right = ManuallyDrop::new(G2::generator());
+        let (low, high): (*const blst_p1, *const blst_p2) = (&raw const left.0, &raw const right.0);
+        // SAFETY: both places live to the end of the test and are not used as points after their drop; their limbs are
+        // plain integers and stay readable.
+        let (low, high) = unsafe {
+            assert_ne!(low.read_volatile().z.l, [0; 6]);
+            ManuallyDrop::drop(&mut left);
+            ManuallyDrop::drop(&mut right);
+            (low.read_volatile(), high.read_volatile())
+        };
+        for coordinate in [low.x, low.y, low.z] {
+            assert_eq!(coordinate.l, [0; 6]);
+        }
+        for coordinate in [high.x, high.y, high.z].iter().flat_map(|pair| pair.fp) {
+            assert_eq!(coordinate.l, [0; 6]);
+        }
+    }
+
+    /// blst's own forms of the point at infinity: no limbs projective, no limbs affine, and back.
+    #[test]
+    fn infinity_has_one_form_in_each_coordinates() {
+        let generator = G1::generator();
+        let affine = g1_to_affine(&[&G1::infinity(), &generator, &G1::infinity()]);
+        assert!(affine[0].x.l == [0; 6] && affine[0].y.l == [0; 6] && affine[2].x.l == [0; 6]);
+        assert!(G1::from_affine(&affine[0]).is_infinity());
+        assert!(!G1::from_affine(&affine[1]).is_infinity());
+        let mut sum = generator.clone();
+        sum.add_affine_assign(&affine[0]);
+        sum.add_assign(&generator.negated());
+        assert!(sum.is_infinity());
+        sum.double_assign();
+        assert!(sum.is_infinity());
+        let affine = g2_to_affine(&[&G2::infinity(), &G2::generator()]);
+        assert!(G2::from_affine(&affine[0]).is_infinity());
+        assert!(!G2::from_affine(&affine[1]).is_infinity());
+    }
 }

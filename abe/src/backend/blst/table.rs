@@ -115,3 +115,81 @@ fn signed_g2(row: &[blst_p2_affine], digit: &Digit) -> blst_p2_affine {
     unsafe { blst::blst_fp2_cneg(y, y, digit.is_negative()) };
     entry
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backend::tests::{exponents, g1, g2, point, secret, small};
+    use crate::backend::{SecretScalar, blst::Blst};
+
+    /// Every entry of every row is the multiple that its place says.
+    #[test]
+    fn entries_stand_where_the_digits_look() {
+        let base = point::<Blst>("table");
+        for window in [4, 5, 6] {
+            let table = G1Table::new(&base, window);
+            let width = 1 << (window - 1);
+            assert_eq!(table.entries.len(), Recoded::windows(window) * width);
+            let mut power = secret::<Blst>(&small(1));
+            for (index, row) in table.entries.chunks_exact(width).enumerate() {
+                // The ends of each row; the middle follows from sums of them, which every multiplication tests.
+                for multiple in [1, width] {
+                    let expected = base.mul_secret(&power.mul_small(multiple as u32));
+                    let entry = G1::from_affine(&row[multiple - 1]);
+                    assert_eq!(g1::<Blst>(&entry), g1::<Blst>(&expected), "{multiple} in row {index} of {window} bits");
+                }
+                power = power.mul_small(1 << window);
+            }
+        }
+    }
+
+    /// The sizes that the head of this file and the bounds of the cache of hashes speak of.
+    #[test]
+    fn sizes_are_as_documented() {
+        for (window, kilobytes) in [(4, 49), (5, 80), (6, 132)] {
+            let table = G1Table::new(&G1::generator(), window);
+            assert_eq!((size_of_val(table.entries.as_slice()) + 500) / 1000, kilobytes);
+        }
+    }
+
+    #[test]
+    fn windows_outside_the_range_are_brought_into_it() {
+        for (asked, used) in [(0, 4), (3, 4), (4, 4), (6, 6), (7, 6), (u32::MAX, 6)] {
+            assert_eq!(G1Table::new(&G1::generator(), asked).window, used);
+            assert_eq!(G2Table::new(&G2::generator(), asked).window, used);
+        }
+    }
+
+    /// In G2 every window, against repeated addition and against one another at every boundary.
+    #[test]
+    fn tables_of_g2() {
+        let tables = [4, 5, 6].map(|window| G2Table::new(&G2::generator(), window));
+        let mut sum = G2::infinity();
+        for number in 0..40 {
+            let scalar = secret::<Blst>(&small(number));
+            for table in &tables {
+                assert_eq!(g2::<Blst>(&table.mul(&scalar)), g2::<Blst>(&sum), "{number}");
+            }
+            sum.add_assign(&G2::generator());
+        }
+        for bytes in exponents() {
+            let scalar = secret::<Blst>(&bytes);
+            let [first, second, third] = tables.each_ref().map(|table| g2::<Blst>(&table.mul(&scalar)));
+            assert!(first == second && second == third, "{bytes:02x?}");
+        }
+    }
+
+    /// Both signs of every digit, the point at infinity for zero.
+    #[test]
+    fn signs_are_taken_into_the_entry() {
+        let table = G1Table::new(&G1::generator(), 4);
+        let row = &table.entries[..8];
+        for magnitude in 0..=8 {
+            let plus = G1::from_affine(&signed_g1(row, &Digit { magnitude, negative: 0 }));
+            let minus = G1::from_affine(&signed_g1(row, &Digit { magnitude, negative: 1 }));
+            let expected = G1::generator().mul_secret(&secret::<Blst>(&small(magnitude)));
+            assert_eq!(g1::<Blst>(&plus), g1::<Blst>(&expected));
+            assert_eq!(g1::<Blst>(&minus), g1::<Blst>(&expected.negated()));
+        }
+    }
+}

@@ -37,6 +37,8 @@ const NUMBERS: &[(&str, &str, u64, u64)] = &[
     ("pools", "cheap", 1, 1_000_000),
     ("pools", "dear_threads", 0, 1_024),
     ("pools", "dear_queue", 1, 1_000_000),
+    ("user_keys", "longest_life_hours", 1, 744),
+    ("user_keys", "list_life_hours", 1, 168),
 ];
 
 fn read(section: &str, key: &str, value: &str) -> Result<Config, ConfigError> {

@@ -7,10 +7,11 @@ use axum::extract::State;
 use http::StatusCode;
 use wardkeep_api::key::{CreateKey, Key};
 use wardkeep_kms::NewKey;
-use wardkeep_model::{KeyFacts, KeyId, action};
+use wardkeep_model::{KeyFacts, KeyId, KeySpec, action};
 use wardkeep_policy::Resource;
 
 use super::{answer, spec, usage};
+use crate::http::authorities::plan;
 use crate::http::etag::Tagged;
 use crate::http::extract::KeyedAsker;
 use crate::http::json::HashedJson;
@@ -41,7 +42,8 @@ pub async fn create_key(
     };
 
     let permit = keyed.asker.permit::<action::CreateKey>(Resource::Key(&facts)).await?;
-    let new = NewKey { id, spec, usage, labels, rotation_days, activate };
+    let plan = if spec == KeySpec::FabeoBls12381 { plan(&app, &id)? } else { None };
+    let new = NewKey { id, spec, usage, labels, rotation_days, activate, plan };
     let made = app.kms.create_key(permit, new, idempotency).await?;
     Ok((StatusCode::CREATED, answer(&made)?))
 }

@@ -71,6 +71,7 @@ fn spec(word: wire::KeySpec) -> KeySpec {
         wire::KeySpec::Rsa4096 => KeySpec::Rsa4096,
         wire::KeySpec::EcP256 => KeySpec::EcP256,
         wire::KeySpec::Ed25519 => KeySpec::Ed25519,
+        wire::KeySpec::FabeoBls12381 => KeySpec::FabeoBls12381,
     }
 }
 
@@ -80,6 +81,7 @@ fn usage(word: wire::KeyUsage) -> KeyUsage {
         wire::KeyUsage::Wrap => KeyUsage::Wrap,
         wire::KeyUsage::Encrypt => KeyUsage::Encrypt,
         wire::KeyUsage::Sign => KeyUsage::Sign,
+        wire::KeyUsage::Issue => KeyUsage::Issue,
     }
 }
 
@@ -91,6 +93,7 @@ fn spec_word(spec: KeySpec) -> Result<wire::KeySpec, Fault> {
         KeySpec::Rsa4096 => Ok(wire::KeySpec::Rsa4096),
         KeySpec::EcP256 => Ok(wire::KeySpec::EcP256),
         KeySpec::Ed25519 => Ok(wire::KeySpec::Ed25519),
+        KeySpec::FabeoBls12381 => Ok(wire::KeySpec::FabeoBls12381),
         _ => Err(Fault::Unexpected),
     }
 }
@@ -100,6 +103,7 @@ fn usage_word(usage: KeyUsage) -> Result<wire::KeyUsage, Fault> {
         KeyUsage::Wrap => Ok(wire::KeyUsage::Wrap),
         KeyUsage::Encrypt => Ok(wire::KeyUsage::Encrypt),
         KeyUsage::Sign => Ok(wire::KeyUsage::Sign),
+        KeyUsage::Issue => Ok(wire::KeyUsage::Issue),
         _ => Err(Fault::Unexpected),
     }
 }

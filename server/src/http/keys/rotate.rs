@@ -10,13 +10,14 @@ use wardkeep_kms::Precondition;
 use wardkeep_model::action::RotateKey;
 
 use super::answer;
+use crate::http::authorities::plan;
 use crate::http::etag::{IfMatch, Tagged};
 use crate::http::extract::{KeyPath, KeyedAsker};
 use crate::http::json::OptionalJson;
 use crate::http::problem::Fault;
 use crate::state::App;
 
-/// Makes a new active version and deactivates an active former one.
+/// Makes a new active version and deactivates an active former one. An authority takes what the bundle in force declares.
 #[utoipa::path(post, path = "/v1/keys/{ring}/{key}/rotate", tag = "keys", request_body = Nothing,
     params(("ring" = String, Path), ("key" = String, Path)), responses((status = 200, body = Key)))]
 pub async fn rotate_key(
@@ -29,5 +30,6 @@ pub async fn rotate_key(
     let idempotency = keyed.idempotency("rotate-key", id.as_str(), body.hash);
 
     let permit = keyed.asker.permit_key::<RotateKey>(&id).await?;
-    answer(&app.kms.rotate_key(permit, &id, Precondition { revision }, idempotency).await?)
+    let plan = plan(&app, &id)?;
+    answer(&app.kms.rotate_under(permit, &id, plan, Precondition { revision }, idempotency).await?)
 }

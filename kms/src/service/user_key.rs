@@ -1,0 +1,219 @@
+//! Issuing user keys.
+//!
+//! What a key says comes from the entity of the subject, projected in the very decision that permits the issue; the permit
+//! is bound to it, and to whom it is sealed for. Nobody's wishes reach a key: a caller chooses the authority, how short it
+//! lives, and for a key of its own the public key it is sealed for.
+//!
+//! A key for somebody else leaves only sealed for the public key registered for them. That is held here and not by whoever
+//! asks: the registered key is read once more, and compared.
+
+use std::sync::Arc;
+
+use wardkeep_abe::{Attributes, Bucket, Serial};
+use wardkeep_model::action::IssueUserKey as MayIssue;
+use wardkeep_model::{AuditEvent, EntityUid, EventDetail, Fingerprint, KeyId, KeyVersion, Permit, Timestamp};
+use wardkeep_store::{Change, Table, Work};
+use zeroize::Zeroizing;
+
+use crate::error::KmsError;
+use crate::issued::row::{serial_row, write_issued};
+use crate::issued::{Entry, Issued, Ledger};
+use crate::keyring::Key;
+use crate::lifecycle::Verb;
+use crate::material::Material;
+use crate::material::abe::AuthorityPlan;
+use crate::recipient::RecipientKey;
+use crate::sealed::{seal_for, user_key_context};
+use crate::secret::SecretBytes;
+use crate::service::guard::{fits_key, newest_for};
+use crate::service::record::{note, note_version};
+use crate::service::{Inner, Kms};
+
+/// Asks for a user key.
+#[derive(Debug)]
+pub struct IssueUserKey {
+    /// The authority.
+    pub key: KeyId,
+    /// The version the caller expects to be the newest.
+    pub version: Option<KeyVersion>,
+    /// What the bundle that decided declares.
+    pub plan: AuthorityPlan,
+    /// The subject's attributes, as they were decided on.
+    pub attributes: Attributes,
+    /// How long it is to be valid, in seconds; rounded up to a time bucket. `None`: as long as it may be.
+    pub valid_for: Option<u64>,
+    /// Seal it for this key. For somebody else it must be the one registered for them.
+    pub recipient: Option<RecipientKey>,
+}
+
+/// A user key that was issued: in the clear, or sealed.
+#[derive(Debug)]
+pub struct IssuedUserKey {
+    /// The authority.
+    pub key: KeyId,
+    /// Its version.
+    pub version: KeyVersion,
+    /// SHA-256 of that version's public parameters.
+    pub parameters: [u8; 32],
+    /// The serial, for revocation.
+    pub serial: u32,
+    /// The attributes it carries, as canonical text.
+    pub attributes: String,
+    /// When it ends: it opens nothing that is sealed later.
+    pub valid_until: Timestamp,
+    /// The key itself, where it is not sealed.
+    pub plain: Option<SecretBytes>,
+    /// The key in an envelope, where it is.
+    pub sealed: Option<Sealed>,
+}
+
+/// A secret sealed for one reader.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sealed {
+    /// The envelope.
+    pub envelope: Vec<u8>,
+    /// The context it opens with.
+    pub context: String,
+    /// Whose key opens it.
+    pub recipient: Fingerprint,
+}
+
+/// What an issue is about to make, once everything cheap was checked.
+struct Ready {
+    key: Arc<Key>,
+    version: KeyVersion,
+    material: Arc<Material>,
+    ledger: Arc<Ledger>,
+    serial: u32,
+    bucket: Bucket,
+    until: u64,
+}
+
+/// Who it is for, as the permit says.
+struct People {
+    actor: EntityUid,
+    subject: EntityUid,
+}
+
+impl Kms {
+    /// Issues a user key under the newest version of an authority. Serial, attributes and event are durable before the key
+    /// leaves; the key itself is kept nowhere.
+    ///
+    /// # Errors
+    /// [`KmsError::PermitMismatch`]; [`KmsError::NotActive`] and the other errors of state; [`KmsError::NotNewest`];
+    /// [`KmsError::SchemaDiffers`]; [`KmsError::UserKeyLife`]; [`KmsError::SerialsExhausted`]; [`KmsError::Issue`];
+    /// [`KmsError::RecipientNotRegistered`]; [`KmsError::Busy`]; or what the store says.
+    pub async fn issue_user_key(
+        &self,
+        permit: Permit<MayIssue>,
+        request: IssueUserKey,
+    ) -> Result<IssuedUserKey, KmsError> {
+        let recipient = request.recipient.as_ref().map(RecipientKey::fingerprint);
+        let checked = fits_key(&permit, &request.key).and_then(|()| {
+            let asked = request.plan.binding(&request.attributes, recipient.as_ref());
+            if permit.binding() == Some(&asked) { Ok(()) } else { Err(KmsError::PermitMismatch) }
+        });
+        let people = People { actor: permit.actor().clone(), subject: permit.subject().clone() };
+        let mut event = permit.into_event();
+        note(&mut event, EventDetail::Attributes, || request.attributes.to_string());
+        if let Some(recipient) = &recipient {
+            note(&mut event, EventDetail::Recipient, || recipient.to_string());
+        }
+        if let Err(error) = checked {
+            return self.inner.record(event, Err(error)).await;
+        }
+        let inner = Arc::clone(&self.inner);
+        let work = {
+            let event = event.clone();
+            async move { inner.issue(event, request, people).await }
+        };
+        self.inner.carry_out(event, work).await
+    }
+}
+
+impl Inner {
+    /// The work of the verb; it records itself where it succeeds.
+    async fn issue(
+        self: &Arc<Self>,
+        mut event: AuditEvent,
+        request: IssueUserKey,
+        people: People,
+    ) -> Result<IssuedUserKey, KmsError> {
+        if people.actor != people.subject {
+            self.sealed_for_the_subject(&people.subject, request.recipient.as_ref())?;
+        }
+        let ready = self.ready_to_issue(&request).await?;
+        let Ready { key, version, material, ledger, serial, bucket, until } = ready;
+        let IssueUserKey { attributes, recipient, .. } = request;
+        let text = attributes.to_string();
+        let id = &key.facts.id;
+        let context = user_key_context(id, version, serial);
+        let entropy = Arc::clone(&self.entropy);
+        let job = move || {
+            let authority = material.authority()?;
+            let made = authority.issue(&attributes, bucket, Serial::new(serial), entropy.as_ref())?;
+            let (plain, sealed) = give_out(made, recipient, context, entropy.as_ref())?;
+            Ok((plain, sealed, authority.fingerprint()))
+        };
+        let (plain, sealed, parameters) = self.rsa.run(job).await?;
+        self.still_usable(id, Verb::Issue, version, false)?;
+
+        let People { actor, subject } = people;
+        let (at, bucket) = (self.clock.now(), bucket.number());
+        let issued = Issued { subject, actor, attributes: text.clone(), bucket, until, at, revoked: None };
+        let value = write_issued(&issued).ok_or(KmsError::RowUnreadable)?;
+        let put = Change::Put { table: Table::UserKey, id: serial_row(id, version, serial), expected: None, value };
+        let valid_until = Timestamp::from_millis(until.saturating_mul(1000));
+        note_version(&mut event, version);
+        note(&mut event, EventDetail::UserKey, || serial.to_string());
+        note(&mut event, EventDetail::ValidUntil, || valid_until.to_string());
+        self.store.commit(Work { changes: vec![put], events: vec![event.with_outcome("ok")] }).await?;
+        ledger.install(serial, Entry::of(&issued, 1));
+        let key = id.clone();
+        Ok(IssuedUserKey { key, version, parameters, serial, attributes: text, valid_until, plain, sealed })
+    }
+
+    /// Everything that can be refused before the dear part; then a serial.
+    async fn ready_to_issue(self: &Arc<Self>, request: &IssueUserKey) -> Result<Ready, KmsError> {
+        let key = self.key(&request.key)?;
+        let version = newest_for(&key, Verb::Issue)?.number;
+        if let Some(asked) = request.version.filter(|asked| *asked != version) {
+            return Err(KmsError::NotNewest { version: asked, newest: version });
+        }
+        let max = self.user_key_seconds;
+        let life = request.valid_for.unwrap_or(max);
+        if !(1..=max).contains(&life) {
+            return Err(KmsError::UserKeyLife { max });
+        }
+        let material = self.material(&key, version).await?;
+        material.authority()?.fits(&request.plan, version)?;
+        let terms = request.plan.terms;
+        let until = self.clock.now().seconds().saturating_add(life);
+        let bucket = terms.bucket_at(until).ok_or(KmsError::UserKeyLife { max })?;
+        let ledger = self.issued.ledger(&request.key, version);
+        let serial = ledger.take(1 << terms.serial_bits()).ok_or(KmsError::SerialsExhausted { version })?;
+        Ok(Ready { key, version, material, ledger, serial, bucket, until: terms.end_of(bucket) })
+    }
+
+    /// That a key for somebody else goes to the public key registered for them, and is not given out in the clear.
+    fn sealed_for_the_subject(&self, subject: &EntityUid, given: Option<&RecipientKey>) -> Result<(), KmsError> {
+        let registered = self.registered(subject)?.ok_or(KmsError::RecipientNotRegistered)?;
+        match given {
+            Some(given) if given.fingerprint() == registered.key.fingerprint() => Ok(()),
+            // Registered or changed since the decision, which was about another key or none.
+            _ => Err(KmsError::Contended),
+        }
+    }
+}
+
+/// The key in the form that was asked for.
+fn give_out(
+    made: Zeroizing<Vec<u8>>,
+    recipient: Option<RecipientKey>,
+    context: String,
+    entropy: &dyn wardkeep_model::Entropy,
+) -> Result<(Option<SecretBytes>, Option<Sealed>), KmsError> {
+    let Some(reader) = recipient else { return Ok((Some(SecretBytes::new(made)), None)) };
+    let envelope = seal_for(&reader, &context, &made, entropy)?;
+    Ok((None, Some(Sealed { envelope, context, recipient: reader.fingerprint() })))
+}
