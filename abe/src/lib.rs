@@ -71,7 +71,7 @@ mod value;
 
 #[cfg(test)]
 mod attacks;
-#[cfg(test)]
+#[cfg(all(test, feature = "blst"))]
 mod vectors;
 
 pub use attributes::{AttributeError, Attributes};

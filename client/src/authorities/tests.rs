@@ -154,7 +154,7 @@ async fn tampered_parameters_are_refused_whatever_was_changed() {
         (|answer| answer.parameters.0[29] = 1, signature),
         (|answer| answer.parameters.0[30] = 8, signature),
         (|answer| *answer.parameters.0.last_mut().unwrap() ^= 1, signature),
-        (|answer| drop(answer.parameters.0.pop()), |error| matches!(error, AuthorityError::Parameters(_))),
+        (|answer| answer.parameters.0.truncate(100), |error| matches!(error, AuthorityError::Parameters(_))),
         (|answer| answer.key = "clinic/other".to_owned(), mismatch),
         (|answer| answer.version = 2, mismatch),
         (|answer| answer.fingerprint = "00".repeat(32), mismatch),
