@@ -38,7 +38,11 @@ async fn a_revoked_key_opens_nothing_sealed_with_the_list_and_everything_sealed_
     let done = fixture.revoke("ring/abe", serials(None, &[ana.serial])).await.unwrap();
     assert_eq!((done.revoked, done.lists.len(), done.lists[0].number), (1, 1, 2));
     assert_eq!(fixture.last_detail(EventDetail::UserKey).as_deref(), Some("1"));
-    assert_eq!(fixture.list("ring/abe", None).await.unwrap(), done.lists[0], "the list of the answer is the one in force");
+    assert_eq!(
+        fixture.list("ring/abe", None).await.unwrap(),
+        done.lists[0],
+        "the list of the answer is the one in force"
+    );
     let list = revoked_on(&done.lists[0].signed, &public);
     assert_eq!(list.keys().map(|serial| serial.number()).collect::<Vec<_>>(), [ana.serial]);
     assert_eq!(done.lists[0].cover_rows, 20, "one leaf of a tree of 20 levels");
@@ -64,10 +68,10 @@ async fn a_subject_is_revoked_in_every_version_and_nobody_else_is() {
     fixture.issue("ana", "ring/abe").await.unwrap();
     let done = fixture.revoke("ring/abe", Revoke::Subject(user("ana"))).await.unwrap();
     assert_eq!(done.revoked, 3);
-    let seen: Vec<(u32, Vec<u32>)> = by_version(&fixture, &done.lists).await;
-    assert_eq!(seen, [(1, vec![1, 3]), (2, vec![1])]);
     assert_eq!(fixture.last_detail(EventDetail::About).as_deref(), Some("User::\"ana\""));
     assert_eq!(fixture.last_detail(EventDetail::KeyVersion).as_deref(), Some("1,2"));
+    let seen: Vec<(u32, Vec<u32>)> = by_version(&fixture, &done.lists).await;
+    assert_eq!(seen, [(1, vec![1, 3]), (2, vec![1])]);
     let again = fixture.revoke("ring/abe", Revoke::Subject(user("ana"))).await.unwrap();
     assert_eq!((again.revoked, again.lists.len()), (0, 0), "nothing is left to take back");
     let nobody = fixture.revoke("ring/abe", Revoke::Subject(user("nobody"))).await.unwrap();
@@ -220,7 +224,8 @@ async fn a_wide_cover_is_told_and_a_rotation_ends_it() {
     let read = RevocationList::from_bytes(&list.signed, &public).unwrap();
     let bucket = public.terms().bucket_at(fixture.seconds()).unwrap();
     let policy = wardkeep_abe::AccessPolicy::parse("user = ana", &public).unwrap().valid_from(bucket);
-    let without = wardkeep_abe::seal(&public, &policy, b"", wardkeep_abe::Seed::new([1; 32])).unwrap().0.to_bytes().len();
+    let without =
+        wardkeep_abe::seal(&public, &policy, b"", wardkeep_abe::Seed::new([1; 32])).unwrap().0.to_bytes().len();
     let policy = policy.excluding(&read, &public, fixture.seconds()).unwrap();
     let with = wardkeep_abe::seal(&public, &policy, b"", wardkeep_abe::Seed::new([1; 32])).unwrap().0.to_bytes().len();
     assert!((with - without) / 48 >= cover.rows, "{without} and {with} bytes for {} rows of 48", cover.rows);
