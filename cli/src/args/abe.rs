@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::content::Members;
+use super::keys::Context;
 use crate::command::abe::text::Text;
 use crate::command::abe::when::When;
 
@@ -135,7 +135,7 @@ pub(crate) struct Seal {
     #[arg(long, env = "WARDKEEP_OUT", value_name = "FILE")]
     pub(crate) out: PathBuf,
     #[command(flatten)]
-    pub(crate) context: Members,
+    pub(crate) context: Context,
     #[command(flatten)]
     pub(crate) demands: Demands,
     /// Replace the protected file if it exists.
@@ -168,7 +168,7 @@ pub(crate) struct Open {
     #[arg(long, env = "WARDKEEP_OUT", value_name = "FILE")]
     pub(crate) out: PathBuf,
     #[command(flatten)]
-    pub(crate) context: Members,
+    pub(crate) context: Context,
     /// Replace the opened file if it exists.
     #[arg(long, env = "WARDKEEP_FORCE", value_parser = clap::builder::BoolishValueParser::new())]
     pub(crate) force: bool,

@@ -10,6 +10,7 @@ use wardkeep_envelope::{
     Recipient, Sealer, Stanza, StanzaKind, Unwrap, UnwrapError, WrapError,
 };
 
+use crate::golden::golden;
 use crate::harness::{CONTEXT, Foreign, KeyService, RsaHolder, fixed, header_len, text};
 
 const SERVICE: KeyService = KeyService([1; 32]);
@@ -308,4 +309,22 @@ fn a_policy_of_other_parameters_and_failing_randomness_seal_nothing() {
     let mut failing = |_: &mut [u8]| Err(wardkeep_envelope::RandomFailed);
     let failed = recipient(&ours, "role = doctor").wrap(&file_key, &mut failing as &mut dyn Randomness);
     assert!(matches!(failed, Err(WrapError::Random(_))));
+}
+
+#[test]
+fn policies_of_version_1_are_written_as_ever_and_open_for_ever() {
+    let authority = authority(7);
+    let made = wardkeep_abe::to_key_file(authority.parameters(), &key(&authority, "role = doctor"));
+    let key_file = golden("abe1/doctor.key", &made);
+    let (parameters, key) = wardkeep_abe::from_key_file(&key_file).unwrap();
+    let reader = AbeReader::new(&parameters, &key).unwrap();
+    let (data_key, doctors) = (SERVICE.data_key(7, 1), recipient(&authority, "role = doctor"));
+    let both: [&dyn Recipient; 2] = [&doctors, &data_key];
+    for (name, envelope) in [
+        ("abe1/doctors.envelope", sealed(&[&doctors], "golden")),
+        ("abe1/doctors-and-kms.envelope", sealed(&[&AllOf::new(&both).unwrap()], "golden")),
+    ] {
+        let envelope = golden(name, &envelope);
+        assert_eq!(open(&envelope, &[&reader, &SERVICE]).unwrap(), b"all is well", "{name}");
+    }
 }

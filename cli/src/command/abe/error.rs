@@ -92,6 +92,12 @@ pub(crate) enum AbeError {
     /// A combination, where no server is asked.
     #[error("the file also asks for a decision of the key service: open it with `wardkeep decrypt --abe-key`")]
     NeedsServer,
+    /// The context cannot be written down; only a mistake of ours makes this.
+    #[error("the context has no JSON form: {0}")]
+    Context(#[source] serde_json::Error),
+    /// A context that no key service takes.
+    #[error("the file's context is none that the key service knows: {0}")]
+    ForeignContext(#[source] serde_json::Error),
     /// The server's answer.
     #[error("the server's answer holds no usable data key: client and server may be of different versions")]
     Answer,

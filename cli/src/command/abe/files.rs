@@ -68,3 +68,11 @@ fn bounded(path: &Path, file: File) -> Result<Zeroizing<Vec<u8>>, AbeError> {
     file.take(MAX_FILE).read_to_end(&mut bytes).map_err(FileError::at("read", path))?;
     Ok(bytes)
 }
+
+/// The first bytes of a file, as far as there are any.
+pub(super) fn beginning(path: &Path, count: usize) -> Result<Vec<u8>, AbeError> {
+    let file = File::open(path).map_err(FileError::at("read", path))?;
+    let mut start = Vec::with_capacity(count);
+    file.take(count as u64).read_to_end(&mut start).map_err(FileError::at("read", path))?;
+    Ok(start)
+}

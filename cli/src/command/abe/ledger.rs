@@ -58,11 +58,6 @@ impl Ledger {
         Ok(text)
     }
 
-    /// The serial that would be given next.
-    pub(crate) fn next(&self) -> u64 {
-        self.next
-    }
-
     /// Gives a serial: this one, or the next.
     pub(crate) fn give(&mut self, wanted: Option<u32>, until: Option<Bucket>) -> Result<Serial, AbeError> {
         let number = wanted.map_or(self.next, u64::from);
