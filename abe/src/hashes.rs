@@ -52,6 +52,7 @@ impl<B: Backend> Hashed<B> {
     }
 
     /// The point to a secret power: by its table if it has one.
+    #[cfg(test)]
     pub(crate) fn mul_secret(&self, scalar: &B::Secret) -> B::G1 {
         match self.table() {
             Some(table) => B::g1_table_mul_secret(&table, scalar),
@@ -72,11 +73,6 @@ impl<B: Backend> Hashes<B> {
     /// An empty cache.
     pub(crate) fn new(capacity: Capacity) -> Self {
         Self { capacity, kept: Mutex::new(Kept::default()) }
-    }
-
-    /// The hash of a label under a domain separation tag, with its table once it was asked for often enough.
-    pub(crate) fn get(&self, dst: &[u8], label: &Label) -> Arc<Hashed<B>> {
-        self.find(&Seen { dst, message: label.as_bytes() })
     }
 
     /// Each label's hash to the same secret power, in the order of the labels.

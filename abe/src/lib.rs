@@ -89,7 +89,7 @@ pub use parameters::Scheme;
 pub use policy::{AccessPolicy, MAX_POLICY, MAX_ROWS};
 pub use revocation::{Dates, MAX_REVOKED, RevocationList};
 pub use schema::{Declaration, EncodingDefect, Schema, SchemaError, Type, ValueDefect};
-pub use secret::{RecordKey, RecordKeys, Secret};
+pub use secret::Secret;
 pub use seed::Seed;
 pub use syntax::{NameDefect, Position, SyntaxError, TextDefect};
 pub use validity::{Bucket, BucketLength, Serial, Terms};
@@ -97,10 +97,10 @@ pub use value::{Date, Value};
 
 /// The group in use: blst, or arkworks where the feature `blst` is off.
 #[cfg(feature = "blst")]
-pub(crate) type Product = backend::blst::Blst;
+pub type Product = backend::blst::Blst;
 /// The group in use: blst, or arkworks where the feature `blst` is off.
 #[cfg(all(feature = "arkworks", not(feature = "blst")))]
-pub(crate) type Product = backend::ark::Ark;
+pub type Product = backend::ark::Ark;
 #[cfg(not(any(feature = "blst", feature = "arkworks")))]
 compile_error!("choose a backend: feature `blst` (the default) or `arkworks`");
 

@@ -3,7 +3,7 @@
 use crate::backend::Backend;
 use crate::dyadic::Prefix;
 use crate::encoding::{Reader, put_counted};
-use crate::formula::Formula;
+use crate::formula::{Explanation, Formula};
 use crate::gate::Gate;
 use crate::label::{Label, Namespace};
 use crate::parameters::PublicParameters;
@@ -95,6 +95,18 @@ impl AccessPolicy {
     #[must_use]
     pub fn revocation_list(&self) -> Option<u64> {
         self.cover.as_ref().map(|cover| cover.list_number)
+    }
+
+    /// What a holder of these labels would use of the formula, or misses; time bucket and revocation are left out.
+    ///
+    /// # Errors
+    /// [`PolicyError`] where the policy was read under other declarations.
+    pub fn explain<B: Backend>(
+        &self,
+        parameters: &PublicParameters<B>,
+        holds: &dyn Fn(&Label) -> bool,
+    ) -> Result<Explanation, PolicyError> {
+        self.formula.explain(parameters.schema(), parameters.scope(), Namespace::Attribute, holds)
     }
 
     /// What a holder of these labels would still need, in the cheapest way; empty if nothing.

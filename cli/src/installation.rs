@@ -174,7 +174,7 @@ fn clear(data: &Path, mark: &Path) -> Result<(), InstallationError> {
 }
 
 /// Makes a folder that only its owner may look into.
-fn folder_of_owner(folder: &Path) -> Result<(), FileError> {
+pub(crate) fn folder_of_owner(folder: &Path) -> Result<(), FileError> {
     let mut builder = std::fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]

@@ -3,6 +3,7 @@
 use std::io;
 
 use crate::header::{MAX_CONTEXT, MAX_HEADER, MAX_STANZA, MAX_STANZAS};
+use crate::stanza::all::MAX_PARTS;
 use crate::{RandomFailed, StanzaKind};
 
 /// Why an envelope could not be begun.
@@ -89,6 +90,25 @@ pub enum WrapError {
     /// RSA encryption failed.
     #[error("the file key could not be encrypted to the recipient's RSA key")]
     Rsa,
+    /// A combination of one part, or of too many.
+    #[error("a combination has {count} parts: use 2 to {MAX_PARTS}")]
+    Parts {
+        /// How many there were.
+        count: usize,
+    },
+    /// A combination inside a combination.
+    #[error("a combination cannot be part of another: name all parts in one")]
+    Nested,
+    /// No randomness.
+    #[error(transparent)]
+    Random(#[from] RandomFailed),
+    /// A key could not be derived; the lengths in use rule it out.
+    #[error("the stanza's key could not be derived")]
+    Derivation,
+    /// The file key could not be sealed under a policy.
+    #[cfg(feature = "abe")]
+    #[error(transparent)]
+    Abe(#[from] wardkeep_abe::SealError),
     /// A mechanism outside this room failed.
     #[error("the recipient could not be given the file key")]
     Holder(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -110,9 +130,29 @@ pub enum UnwrapError {
         /// The stanza's kind.
         kind: StanzaKind,
     },
+    /// The key's attributes do not satisfy the policy: public data alone says so.
+    #[error("the key does not satisfy the policy; it lacks {}", missing.join(", "))]
+    NotSatisfied {
+        /// What the cheapest way to satisfy it would need.
+        missing: Vec<String>,
+    },
+    /// Some parts of a combination opened, and one is for none of the holders.
+    #[error("the envelope asks for several keys together, and none at hand opens its part of kind {kind}")]
+    PartMissing {
+        /// The kind of the first such part.
+        kind: StanzaKind,
+    },
     /// Whoever holds the key refused or could not be reached.
     #[error("the holder of the key did not open the stanza")]
     Holder(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl UnwrapError {
+    /// Whether another holder or another stanza may still open the envelope: a no that everybody could have told
+    /// beforehand, and no sign of damage.
+    pub(crate) fn leaves_it_to_others(&self) -> bool {
+        matches!(self, Self::NotSatisfied { .. } | Self::PartMissing { .. })
+    }
 }
 
 /// Why an envelope did not open.
@@ -122,6 +162,9 @@ pub enum OpenError {
     /// The first bytes are not ours.
     #[error("this is not a Wardkeep envelope")]
     NotAnEnvelope,
+    /// The same where a batch's header was asked for.
+    #[error("this is not the header of a Wardkeep batch")]
+    NotABatch,
     /// A version that this software does not know.
     #[error("the envelope has format version {version}: this software reads version 1, use a newer one")]
     UnknownVersion {

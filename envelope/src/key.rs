@@ -11,6 +11,7 @@ use sha2::Sha256;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
+use crate::header::Form;
 use crate::{RandomFailed, Randomness};
 
 /// Bytes of the salt that stands in the header.
@@ -18,8 +19,23 @@ pub(crate) const SALT: usize = 32;
 /// Bytes of the header's check.
 pub(crate) const CHECK: usize = 32;
 
-const HEADER_INFO: &[u8] = b"wardkeep envelope 1 header";
-const BODY_INFO: &[u8] = b"wardkeep envelope 1 body";
+impl Form {
+    /// What the key of the header's check is derived for.
+    const fn header_info(self) -> &'static [u8] {
+        match self {
+            Self::Envelope => b"wardkeep envelope 1 header",
+            Self::Batch => b"wardkeep batch 1 header",
+        }
+    }
+
+    /// What the key behind the check is derived for.
+    const fn body_info(self) -> &'static [u8] {
+        match self {
+            Self::Envelope => b"wardkeep envelope 1 body",
+            Self::Batch => b"wardkeep batch 1 records",
+        }
+    }
+}
 
 /// The 32-byte key of one envelope. Zeroed on drop; neither shown nor copied.
 ///
@@ -62,9 +78,9 @@ impl FileKey {
         self.0.as_slice().ct_eq(other.0.as_slice()).into()
     }
 
-    /// The keys of one envelope.
-    pub(crate) fn derive(&self, salt: &[u8; SALT]) -> Derived {
-        Derived(Hkdf::new(Some(salt), self.0.as_slice()))
+    /// The keys of one envelope or batch.
+    pub(crate) fn derive(&self, form: Form, salt: &[u8; SALT]) -> Derived {
+        Derived(Hkdf::new(Some(salt), self.0.as_slice()), form)
     }
 }
 
@@ -76,9 +92,9 @@ impl std::fmt::Debug for FileKey {
 }
 
 /// A file key after extraction with one envelope's salt.
-pub(crate) struct Derived(Hkdf<Sha256>);
+pub(crate) struct Derived(Hkdf<Sha256>, Form);
 
-/// The key of the body's chunks. Only [`Derived::check`] gives it out to a reader: the check hands over the key.
+/// The key of the body's chunks, or of a batch's records. Only [`Derived::check`] gives it out to a reader: the check hands over the key.
 pub(crate) struct BodyKey(pub(crate) Zeroizing<[u8; 32]>);
 
 impl Derived {
@@ -91,7 +107,7 @@ impl Derived {
     }
 
     fn mac(&self, header: &[u8]) -> Option<Hmac<Sha256>> {
-        let key = self.expand(HEADER_INFO)?;
+        let key = self.expand(self.1.header_info())?;
         let mut mac = <Hmac<Sha256> as KeyInit>::new_from_slice(key.as_slice()).ok()?;
         mac.update(header);
         Some(mac)
@@ -100,13 +116,13 @@ impl Derived {
     /// Makes the check over a header's transcript, with the body's key.
     pub(crate) fn commit(&self, header: &[u8]) -> Option<([u8; CHECK], BodyKey)> {
         let check = self.mac(header)?.finalize().into_bytes().into();
-        Some((check, BodyKey(self.expand(BODY_INFO)?)))
+        Some((check, BodyKey(self.expand(self.1.body_info())?)))
     }
 
     /// The body's key if `check` is the one of this file key over the transcript, compared in constant time.
     pub(crate) fn check(&self, header: &[u8], check: &[u8; CHECK]) -> Option<BodyKey> {
         let found: [u8; CHECK] = self.mac(header)?.finalize().into_bytes().into();
-        if bool::from(found.ct_eq(check)) { self.expand(BODY_INFO).map(BodyKey) } else { None }
+        if bool::from(found.ct_eq(check)) { self.expand(self.1.body_info()).map(BodyKey) } else { None }
     }
 }
 

@@ -21,10 +21,17 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! Who can open is said by recipients: a [`DataKey`] of the key service, an [`RsaRecipient`], with the feature `abe`
+//! everybody whose attributes satisfy a policy (`AbeRecipient`), and [`AllOf`] several together. Many small records under
+//! the same recipients go into a [`batch`].
+//!
 //! A long file goes through [`Sealer::writer`] and [`Opener::reader`], in constant memory both ways.
 
 #![forbid(unsafe_code)]
 
+mod ask;
+pub mod batch;
+mod cipher;
 mod error;
 mod header;
 mod key;
@@ -42,6 +49,9 @@ pub use key::FileKey;
 pub use open::Opener;
 pub use random::{RandomFailed, Randomness};
 pub use seal::{Sealer, sealed_len};
+#[cfg(feature = "abe")]
+pub use stanza::abe::{AbeReader, AbeRecipient, AbeStanza};
+pub use stanza::all::{AllOf, AllOfStanza, MAX_PARTS};
 pub use stanza::kms::{DataKey, WrappedKey};
 pub use stanza::rsa::{OAEP_LABEL, RsaRecipient, RsaStanza};
 pub use stanza::{Recipient, Stanza, StanzaKind, Unwrap};

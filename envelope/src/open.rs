@@ -2,10 +2,11 @@
 
 use std::io::{self, Read, Write};
 
-use crate::header::Header;
+use crate::ask;
+use crate::header::{Form, Header};
 use crate::key::BodyKey;
 use crate::stream::{ChunkCipher, OpenReader, open_whole, open_within};
-use crate::{FileKey, OpenError, RewrapError, Stanza, Unwrap, WrappedKey};
+use crate::{OpenError, RewrapError, Stanza, Unwrap, WrappedKey};
 
 /// An envelope whose header was read. What it tells is a *claim* until the envelope was opened.
 #[derive(Debug)]
@@ -52,7 +53,7 @@ impl<R: Read> Opener<R> {
     /// # Errors
     /// [`OpenError`]: not an envelope, another version, a header out of bounds or cut short, or reading failed.
     pub fn from_reader(mut input: R) -> Result<Self, OpenError> {
-        Ok(Self { header: Header::read(&mut input)?, body: input })
+        Ok(Self { header: Header::read(Form::Envelope, &mut input)?, body: input })
     }
 
     /// The context that the envelope claims. Do not act on it: name the expected one to [`Opener::reader`].
@@ -68,9 +69,10 @@ impl<R: Read> Opener<R> {
         &self.header.stanzas
     }
 
-    /// The wrapped data keys to ask a key service about; malformed stanzas are left out.
+    /// The wrapped data keys to ask a key service about, those of combinations included; malformed stanzas are left
+    /// out.
     pub fn wrapped_keys(&self) -> impl Iterator<Item = WrappedKey> {
-        self.header.stanzas.iter().filter_map(|stanza| WrappedKey::read(stanza)?.ok())
+        ask::wrapped_keys(&self.header.stanzas)
     }
 
     /// Unwraps the file key, checks the header under it, and gives the plaintext as a reader.
@@ -94,10 +96,7 @@ impl<R: Read> Opener<R> {
     /// # Errors
     /// [`RewrapError`]: no stanza holds `old`, bounds, or copying failed.
     pub fn rewrap(mut self, old: &WrappedKey, new: Vec<u8>, out: &mut impl Write) -> Result<(), RewrapError> {
-        let stanza = old.stanza();
-        let place = self.header.stanzas.iter_mut().find(|one| **one == stanza).ok_or(RewrapError::NoSuchStanza)?;
-        *place = WrappedKey::new(old.key(), new)?.stanza();
-        self.header.check_bounds()?;
+        self.header.rewrap(old, new)?;
         out.write_all(&self.header.encode())?;
         io::copy(&mut self.body, out)?;
         Ok(())
@@ -106,18 +105,27 @@ impl<R: Read> Opener<R> {
 
 impl<R> Opener<R> {
     fn unlock(&self, holders: &[&dyn Unwrap], context: &[u8]) -> Result<BodyKey, OpenError> {
+        self.header.unlock(holders, context)
+    }
+}
+
+impl Header {
+    /// The key behind the header: the context first, then the file key, then the check under it.
+    pub(crate) fn unlock(&self, holders: &[&dyn Unwrap], context: &[u8]) -> Result<BodyKey, OpenError> {
         // Before any key is asked for; what is equal here is authentic once the check below has passed.
-        if self.header.context != context {
+        if self.context != context {
             return Err(OpenError::OtherContext);
         }
-        let file_key = self.file_key(holders)?;
-        let derived = file_key.derive(&self.header.salt);
-        derived.check(&self.header.transcript(), &self.header.check).ok_or(OpenError::HeaderAltered)
+        let derived = ask::file_key(&self.stanzas, holders)?.derive(self.form, &self.salt);
+        derived.check(&self.transcript(), &self.check).ok_or(OpenError::HeaderAltered)
     }
 
-    fn file_key(&self, holders: &[&dyn Unwrap]) -> Result<FileKey, OpenError> {
-        let answers = self.header.stanzas.iter().flat_map(|stanza| holders.iter().map(|holder| holder.unwrap(stanza)));
-        let first = answers.flatten().next().ok_or(OpenError::NotForUs { count: self.header.stanzas.len() })?;
-        Ok(first?)
+    /// Puts a newly wrapped form of a data key in the place of the old one.
+    pub(crate) fn rewrap(&mut self, old: &WrappedKey, new: Vec<u8>) -> Result<(), RewrapError> {
+        let new = WrappedKey::new(old.key(), new)?.stanza();
+        if !ask::rewrap(&mut self.stanzas, &old.stanza(), &new) {
+            return Err(RewrapError::NoSuchStanza);
+        }
+        Ok(self.check_bounds()?)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use crate::header::Header;
+use crate::header::{Form, Header};
 use crate::key::{BodyKey, SALT};
 use crate::stream::{CHUNK, ChunkCipher, Place, SealWriter, TAG};
 use crate::{FileKey, Randomness, Recipient, SealError};
@@ -29,16 +29,7 @@ impl Sealer {
         context: &[u8],
         random: &mut dyn Randomness,
     ) -> Result<Self, SealError> {
-        if recipients.is_empty() {
-            return Err(SealError::NoRecipient);
-        }
-        let mut salt = [0; SALT];
-        random.fill(&mut salt)?;
-        let stanzas = recipients.iter().map(|one| one.wrap(file_key, random)).collect::<Result<_, _>>()?;
-        let mut header = Header { salt, context: context.to_vec(), stanzas, check: [0; 32] };
-        header.check_bounds()?;
-        let (check, key) = file_key.derive(&salt).commit(&header.transcript()).ok_or(SealError::Derivation)?;
-        header.check = check;
+        let (header, key) = Header::make(Form::Envelope, file_key, recipients, context, random)?;
         Ok(Self { header: header.encode(), key })
     }
 
@@ -115,6 +106,29 @@ impl Sealer {
         }
         buffer.get_mut(..header)?.copy_from_slice(&self.header);
         Some(())
+    }
+}
+
+impl Header {
+    /// A header for these recipients, with the key behind its check.
+    pub(crate) fn make(
+        form: Form,
+        file_key: &FileKey,
+        recipients: &[&dyn Recipient],
+        context: &[u8],
+        random: &mut dyn Randomness,
+    ) -> Result<(Self, BodyKey), SealError> {
+        if recipients.is_empty() {
+            return Err(SealError::NoRecipient);
+        }
+        let mut salt = [0; SALT];
+        random.fill(&mut salt)?;
+        let stanzas = recipients.iter().map(|one| one.wrap(file_key, random)).collect::<Result<_, _>>()?;
+        let mut header = Self { form, salt, context: context.to_vec(), stanzas, check: [0; 32] };
+        header.check_bounds()?;
+        let (check, key) = file_key.derive(form, &salt).commit(&header.transcript()).ok_or(SealError::Derivation)?;
+        header.check = check;
+        Ok((header, key))
     }
 }
 

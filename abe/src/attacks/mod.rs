@@ -3,6 +3,7 @@
 //! The letters are those of the breaks that were carried out on public code (docs/abe.md, *Breaks*).
 
 mod algebra;
+#[cfg(feature = "blst")]
 mod backends;
 mod bytes;
 mod limits;

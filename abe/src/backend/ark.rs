@@ -24,6 +24,7 @@ const GENERATOR_WINDOW: u32 = 6;
 
 /// The group over arkworks.
 #[derive(Debug, Clone, Copy)]
+#[cfg_attr(not(feature = "arkworks"), expect(unreachable_pub, reason = "reached from outside by a feature alone"))]
 pub struct Ark;
 
 /// A secret exponent, zeroed on drop.

@@ -5,19 +5,34 @@ use std::path::PathBuf;
 use clap::Args;
 use wardkeep_model::KeyId;
 
+use super::abe::Demands;
 use super::connection::Connection;
 use super::keys::Context;
+use crate::command::abe::text::Text;
+
+/// The file to work on.
+#[derive(Debug, Args)]
+pub(crate) struct Input {
+    /// The file.
+    #[arg(value_name = "INPUT", required_unless_present = "named")]
+    pub(crate) place: Option<PathBuf>,
+    /// The file, named by a flag.
+    #[arg(long = "in", id = "named", env = "WARDKEEP_IN", value_name = "FILE", conflicts_with = "place")]
+    pub(crate) named: Option<PathBuf>,
+}
 
 /// Protect a file.
 #[derive(Debug, Args)]
 pub(crate) struct Encrypt {
-    /// The file to protect.
-    pub(crate) input: PathBuf,
+    #[command(flatten)]
+    pub(crate) input: Input,
     /// The key that wraps the file's data key, `ring/key`.
-    #[arg(long, env = "WARDKEEP_WRAP_KEY", value_name = "KEY", value_parser = KeyId::parse)]
-    pub(crate) key: KeyId,
+    #[arg(long, env = "WARDKEEP_WRAP_KEY", value_name = "KEY", value_parser = KeyId::parse, required_unless_present = "policy")]
+    pub(crate) key: Option<KeyId>,
+    #[command(flatten)]
+    pub(crate) under: UnderPolicy,
     /// The protected file; without it the input's name with `.wk` added.
-    #[arg(long = "to", short = 'o', env = "WARDKEEP_TO", value_name = "FILE")]
+    #[arg(long = "to", visible_alias = "out", short = 'o', env = "WARDKEEP_TO", value_name = "FILE")]
     pub(crate) to: Option<PathBuf>,
     /// Replace the protected file if it exists.
     #[arg(long, env = "WARDKEEP_FORCE", value_parser = clap::builder::BoolishValueParser::new())]
@@ -28,13 +43,34 @@ pub(crate) struct Encrypt {
     pub(crate) connection: Connection,
 }
 
+/// A policy over attributes in the place of a key, or beside it.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Policy over attributes")]
+pub(crate) struct UnderPolicy {
+    /// Who may open off line, as `role = doctor and level >= 3`; `@FILE` reads it from a file. With `--key` either opens.
+    #[arg(long, env = "WARDKEEP_ABE_POLICY", value_name = "POLICY", requires = "parameters")]
+    pub(crate) policy: Option<Text>,
+    /// The authority's public parameters.
+    #[arg(long, env = "WARDKEEP_ABE_PARAMETERS", value_name = "FILE")]
+    pub(crate) parameters: Option<PathBuf>,
+    /// Ask for both: attributes that satisfy the policy, and a decision of the key service every time.
+    #[arg(long, env = "WARDKEEP_ABE_REQUIRE_ONLINE", requires_all = ["policy", "key"],
+          value_parser = clap::builder::BoolishValueParser::new())]
+    pub(crate) require_online: bool,
+    #[command(flatten)]
+    pub(crate) demands: Demands,
+}
+
 /// Open a protected file.
 #[derive(Debug, Args)]
 pub(crate) struct Decrypt {
-    /// The protected file.
-    pub(crate) input: PathBuf,
+    #[command(flatten)]
+    pub(crate) input: Input,
+    /// Open with this key file for attributes, off line where the file allows it.
+    #[arg(long, env = "WARDKEEP_ABE_KEY", value_name = "FILE")]
+    pub(crate) abe_key: Option<PathBuf>,
     /// The opened file; without it the input's name without `.wk`.
-    #[arg(long = "to", short = 'o', env = "WARDKEEP_TO", value_name = "FILE")]
+    #[arg(long = "to", visible_alias = "out", short = 'o', env = "WARDKEEP_TO", value_name = "FILE")]
     pub(crate) to: Option<PathBuf>,
     /// Replace the opened file if it exists.
     #[arg(long, env = "WARDKEEP_FORCE", value_parser = clap::builder::BoolishValueParser::new())]

@@ -8,10 +8,12 @@
 //! | [`connection`] | how a remote noun reaches its server |
 //! | [`local`] | server, dev, demo, doctor, recover, config, completions |
 //! | [`keys`] | ring, key, data-key |
+//! | [`abe`] | abe |
 //! | [`content`] | encrypt, decrypt, sign, verify, random |
 //! | [`rules`] | policy, entity, role |
 //! | [`admin`] | cert, audit |
 
+pub(crate) mod abe;
 pub(crate) mod admin;
 pub(crate) mod connection;
 pub(crate) mod content;
@@ -61,6 +63,9 @@ pub(crate) enum Noun {
     Encrypt(content::Encrypt),
     /// Open a protected file.
     Decrypt(content::Decrypt),
+    /// Attribute-based encryption: files that only matching attributes open, off line.
+    #[command(subcommand)]
+    Abe(abe::Abe),
     /// Sign a file.
     Sign(content::Sign),
     /// Verify a file's signature.

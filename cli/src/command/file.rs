@@ -6,12 +6,16 @@ use std::path::{Path, PathBuf};
 
 use indicatif::ProgressBar;
 use serde::Serialize;
+use wardkeep_envelope::{CHUNK, OpenError};
+use zeroize::Zeroizing;
 
+use super::abe::mixed::{self, Places, Sealing};
+use super::abe::AbeError;
 use super::remote::with_client;
 use super::{CommandError, context};
-use crate::args::content::{Decrypt, Encrypt};
+use crate::args::content::{Decrypt, Encrypt, Input};
 use crate::error::FileError;
-use crate::output::{self, Format};
+use crate::output::{self, Format, OutputError};
 use crate::progress;
 use crate::stop::sweep_when_told;
 use crate::whole_file::{Readers, WholeFile};
@@ -28,9 +32,16 @@ struct Done {
 
 /// Protects a file.
 pub(crate) fn encrypt(format: Format, args: Encrypt) -> Result<(), CommandError> {
-    let Encrypt { input, key, to, force, context, connection } = args;
+    let Encrypt { input, key, under, to, force, context, connection } = args;
+    let input = named(input);
     let place = to.unwrap_or_else(|| with_ending(&input));
     let context = context::of(&context)?;
+    if let (Some(policy), Some(parameters)) = (under.policy, under.parameters) {
+        let (demands, require_online) = (under.demands, under.require_online);
+        let sealing = Sealing { parameters, policy, demands, key, require_online, context };
+        return mixed::encrypt(format, &sealing, Places { input, place, force }, &connection);
+    }
+    let key = key.ok_or(CommandError::OneOf { flags: "`--key`, or `--policy` and `--parameters`" })?;
     sweep_when_told()?;
     let source = Watched::open(&input, "encrypting")?;
     let target = Target::create(&place, Readers::Anyone, force)?;
@@ -44,11 +55,15 @@ pub(crate) fn encrypt(format: Format, args: Encrypt) -> Result<(), CommandError>
 
 /// Opens a protected file. After any error nothing stands under the output's name.
 pub(crate) fn decrypt(format: Format, args: Decrypt) -> Result<(), CommandError> {
-    let Decrypt { input, to, force, connection } = args;
+    let Decrypt { input, abe_key, to, force, connection } = args;
+    let input = named(input);
     let place = match to {
         Some(place) => place,
         None => without_ending(&input)?,
     };
+    if let Some(key) = abe_key {
+        return mixed::decrypt(format, &key, Places { input, place, force }, &connection);
+    }
     // Whatever ends it before its time, no plaintext stays.
     sweep_when_told()?;
     let source = Watched::open(&input, "decrypting")?;
@@ -57,10 +72,52 @@ pub(crate) fn decrypt(format: Format, args: Decrypt) -> Result<(), CommandError>
     finish(format, done.output, place, done.bytes)
 }
 
-fn finish(format: Format, target: Target, place: PathBuf, bytes: u64) -> Result<(), CommandError> {
-    let file = target.0.into_inner().map_err(|error| FileError::at("write", &place)(error.into_error()))?;
-    file.finish()?;
+/// The input, wherever on the command line it stands; it takes exactly one of the two.
+fn named(input: Input) -> PathBuf {
+    input.place.or(input.named).unwrap_or_default()
+}
+
+/// Ends a whole file and says so. On standard output the file itself is the answer.
+pub(super) fn finish(format: Format, target: Target, place: PathBuf, bytes: u64) -> Result<(), CommandError> {
+    let sink = target.0.into_inner().map_err(|error| FileError::at("write", &place)(error.into_error()))?;
+    match sink {
+        Sink::File(file) => file.finish()?,
+        Sink::Stdout(mut out) => return Ok(out.flush().map_err(OutputError::from)?),
+    }
     Ok(output::show(format, &Done { file: place, bytes }, &[])?)
+}
+
+/// Copies everything, with a buffer that holds a few chunks and is zeroed afterwards, for it holds plaintext.
+pub(super) fn pour(
+    mut input: impl Read,
+    output: &mut impl Write,
+    (from, to): (&Path, &Path),
+) -> Result<u64, CommandError> {
+    let mut buffer = Zeroizing::new(vec![0; 4 * CHUNK]);
+    let mut total = 0;
+    loop {
+        let len = match input.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(len) => len,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => {
+                // What a reader of envelopes says of the body, said as it is.
+                return Err(match error.downcast::<OpenError>() {
+                    Ok(refusal) => AbeError::Open(refusal).into(),
+                    Err(error) => FileError::at("read", from)(error).into(),
+                });
+            }
+        };
+        output.write_all(buffer.get(..len).unwrap_or_default()).map_err(|error| written(error, to))?;
+        total += len as u64;
+    }
+    output.flush().map_err(|error| written(error, to))?;
+    Ok(total)
+}
+
+/// A reader of standard output that went away is no fault of anybody's.
+fn written(error: io::Error, to: &Path) -> CommandError {
+    if to == Path::new("-") { OutputError::from(error).into() } else { FileError::at("write", to)(error).into() }
 }
 
 fn with_ending(input: &Path) -> PathBuf {
@@ -78,11 +135,25 @@ fn without_ending(input: &Path) -> Result<PathBuf, CommandError> {
 }
 
 /// Where the output goes; a whole file only once [`finish`] was reached.
-struct Target(BufWriter<WholeFile>);
+pub(super) struct Target(BufWriter<Sink>);
+
+enum Sink {
+    File(WholeFile),
+    Stdout(io::Stdout),
+}
 
 impl Target {
-    fn create(place: &Path, readers: Readers, force: bool) -> Result<Self, FileError> {
-        Ok(Self(BufWriter::with_capacity(256 * 1024, WholeFile::create(place, readers, force)?)))
+    pub(super) fn create(place: &Path, readers: Readers, force: bool) -> Result<Self, FileError> {
+        Ok(Self::of(Sink::File(WholeFile::create(place, readers, force)?)))
+    }
+
+    /// The same, where `-` is standard output.
+    pub(super) fn create_or_stdout(place: &Path, readers: Readers, force: bool) -> Result<Self, FileError> {
+        if place == Path::new("-") { Ok(Self::of(Sink::Stdout(io::stdout()))) } else { Self::create(place, readers, force) }
+    }
+
+    fn of(sink: Sink) -> Self {
+        Self(BufWriter::with_capacity(256 * 1024, sink))
     }
 }
 
@@ -96,20 +167,59 @@ impl Write for Target {
     }
 }
 
+impl Write for Sink {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::File(file) => file.write(bytes),
+            Self::Stdout(out) => out.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::File(file) => file.flush(),
+            Self::Stdout(out) => out.flush(),
+        }
+    }
+}
+
 /// An input that moves a bar as it is read.
-struct Watched {
-    file: BufReader<File>,
+pub(super) struct Watched {
+    file: BufReader<Tap>,
     bar: ProgressBar,
 }
 
+enum Tap {
+    File(File),
+    Stdin(io::Stdin),
+}
+
 impl Watched {
-    fn open(path: &Path, what: &'static str) -> Result<Self, FileError> {
+    pub(super) fn open(path: &Path, what: &'static str) -> Result<Self, FileError> {
         let file = File::open(path).map_err(FileError::at("read", path))?;
         let known = file.metadata().map_err(FileError::at("read", path))?;
         if known.is_dir() {
             return Err(FileError::at("read", path)(io::ErrorKind::IsADirectory.into()));
         }
-        Ok(Self { file: BufReader::with_capacity(256 * 1024, file), bar: progress::bytes(known.len(), what) })
+        Ok(Self::of(Tap::File(file), progress::bytes(known.len(), what)))
+    }
+
+    /// The same, where `-` is standard input.
+    pub(super) fn open_or_stdin(path: &Path, what: &'static str) -> Result<Self, FileError> {
+        if path == Path::new("-") { Ok(Self::of(Tap::Stdin(io::stdin()), ProgressBar::hidden())) } else { Self::open(path, what) }
+    }
+
+    fn of(tap: Tap, bar: ProgressBar) -> Self {
+        Self { file: BufReader::with_capacity(256 * 1024, tap), bar }
+    }
+}
+
+impl Read for Tap {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::File(file) => file.read(out),
+            Self::Stdin(input) => input.read(out),
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! One file a noun. Each takes its arguments, does the work, and shows one answer.
 
+pub(crate) mod abe;
 mod audit;
 mod cert;
 mod completions;
@@ -132,6 +133,9 @@ pub(crate) enum CommandError {
     /// The demo's input.
     #[error(transparent)]
     Input(#[from] InputError),
+    /// Attribute-based encryption.
+    #[error(transparent)]
+    Abe(#[from] abe::AbeError),
     /// A signal ended it before it was done.
     #[error("stopped before it was done; what was temporary is removed")]
     Stopped(Told),
@@ -155,6 +159,7 @@ impl CommandError {
             Self::Record(error) => error.side().into(),
             Self::Enrol(error) => error.side().into(),
             Self::Renew(error) => error.side().into(),
+            Self::Abe(error) => error.blame(),
             Self::AuditBroken { .. } => Blame::Remote,
             Self::Stopped(told) => Blame::Signal(*told),
             _ => Blame::Local,
@@ -186,6 +191,7 @@ pub(crate) fn run(cli: Cli) -> Result<(), CommandError> {
         Noun::DataKey(verb) => data_key::run(format, verb),
         Noun::Encrypt(args) => file::encrypt(format, args),
         Noun::Decrypt(args) => file::decrypt(format, args),
+        Noun::Abe(verb) => abe::run(format, verb),
         Noun::Sign(args) => signature::sign(format, args),
         Noun::Verify(args) => signature::verify(format, args),
         Noun::Random(args) => signature::random(format, args),

@@ -171,12 +171,12 @@ fn flags_have_twins_in_the_environment() {
 fn completions_and_man_pages_cover_every_noun() {
     for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
         let script = stdout(&run(&["completions", shell]));
-        assert!(script.contains("data-key") && script.contains("doctor"), "{shell}");
+        assert!(script.contains("data-key") && script.contains("revocations") && script.contains("doctor"), "{shell}");
     }
     let folder = tempfile::tempdir().unwrap();
     let pages = folder.path().join("man");
     assert_eq!(code(&run(&["completions", "man", "--dir", &pages.display().to_string()])), 0);
-    for page in ["wardkeep.1", "wardkeep-key-create.1", "wardkeep-policy-decide.1"] {
+    for page in ["wardkeep.1", "wardkeep-key-create.1", "wardkeep-abe-local-seal.1", "wardkeep-policy-decide.1"] {
         assert!(pages.join(page).exists(), "{page}");
     }
     assert!(stdout(&run(&["completions", "man"])).contains(".TH wardkeep"));

@@ -9,11 +9,11 @@ fn header() -> Header {
         Stanza::new(StanzaKind::KMS, [&[3], b"a/b".as_slice(), &[9; 40]].concat()),
         Stanza::new(StanzaKind(999), vec![1, 2, 3]),
     ];
-    Header { salt: [5; SALT], context: b"visit".to_vec(), stanzas, check: [6; CHECK] }
+    Header { form: Form::Envelope, salt: [5; SALT], context: b"visit".to_vec(), stanzas, check: [6; CHECK] }
 }
 
 fn read(bytes: &[u8]) -> Result<Header, OpenError> {
-    Header::read(&mut &*bytes)
+    Header::read(Form::Envelope, &mut &*bytes)
 }
 
 /// A source that counts what is taken out of it and never ends.
@@ -39,7 +39,7 @@ fn a_header_is_read_as_written_and_not_a_byte_more() {
     assert_eq!(read(&bytes).unwrap(), header());
     let mut input = [bytes.as_slice(), b"body"].concat();
     let mut rest = input.as_mut_slice() as &[u8];
-    Header::read(&mut rest).unwrap();
+    Header::read(Form::Envelope, &mut rest).unwrap();
     assert_eq!(rest, b"body");
 }
 
@@ -71,17 +71,17 @@ fn claimed_lengths_of_4_gib_take_no_memory() {
     for claim in [0, PREFIX as u32, MIN_HEADER as u32 - 1, MAX_HEADER as u32 + 1, u32::MAX] {
         let mut input = Endless { start: good.clone(), given: 0 };
         input.start[10..14].copy_from_slice(&claim.to_be_bytes());
-        assert!(matches!(Header::read(&mut input), Err(OpenError::HeaderLength { len }) if len == u64::from(claim)));
+        assert!(matches!(Header::read(Form::Envelope, &mut input), Err(OpenError::HeaderLength { len }) if len == u64::from(claim)));
         assert_eq!(input.given, PREFIX);
     }
-    // A length inside: bounded by the header, which is bounded by 64 KiB.
+    // A length inside: bounded by the header, which is bounded by 256 KiB.
     let context = PREFIX + SALT;
     let stanza = context + 4 + 5 + 2 + 2;
     for (at, part) in [(context, "context"), (stanza, "stanza length")] {
         for claim in [u32::MAX, 0x8000_0000, MAX_STANZA as u32 + 1] {
             let mut input = Endless { start: good.clone(), given: 0 };
             input.start[at..at + 4].copy_from_slice(&claim.to_be_bytes());
-            assert!(matches!(Header::read(&mut input), Err(OpenError::Malformed { part: found }) if found == part));
+            assert!(matches!(Header::read(Form::Envelope, &mut input), Err(OpenError::Malformed { part: found }) if found == part));
             assert!(input.given <= MAX_HEADER);
         }
     }
@@ -116,7 +116,7 @@ fn bounds_hold_when_sealing() {
     assert!(matches!(with(&|h| h.context = vec![0; MAX_CONTEXT + 1]), Err(SealError::ContextTooLong { .. })));
     assert!(with(&|h| h.stanzas = vec![stanza(MAX_STANZA)]).is_ok());
     assert!(matches!(with(&|h| h.stanzas = vec![stanza(MAX_STANZA + 1)]), Err(SealError::StanzaTooLong { .. })));
-    assert!(matches!(with(&|h| h.stanzas = vec![stanza(MAX_STANZA); 4]), Err(SealError::HeaderTooLong { .. })));
+    assert!(matches!(with(&|h| h.stanzas = vec![stanza(MAX_STANZA); 2]), Err(SealError::HeaderTooLong { .. })));
 }
 
 #[test]
@@ -144,7 +144,7 @@ fn any_header() -> impl Strategy<Value = Header> {
     let stanza = (any::<u16>(), prop::collection::vec(any::<u8>(), 0..200))
         .prop_map(|(kind, body)| Stanza::new(StanzaKind(kind), body));
     let parts = (any::<[u8; 32]>(), prop::collection::vec(any::<u8>(), 0..300), prop::collection::vec(stanza, 0..32));
-    (parts, any::<[u8; 32]>()).prop_map(|((salt, context, stanzas), check)| Header { salt, context, stanzas, check })
+    (parts, any::<[u8; 32]>()).prop_map(|((salt, context, stanzas), check)| Header { form: Form::Envelope, salt, context, stanzas, check })
 }
 
 proptest! {

@@ -80,33 +80,37 @@ fn hmac_meets_its_vectors() {
     assert!(tally.report("hmac_sha256", file.number_of_tests) > 80);
 }
 
+const ENVELOPE: Form = Form::Envelope;
+
 fn key(byte: u8) -> FileKey {
     FileKey::from_bytes([byte; 32])
 }
 
 #[test]
 fn the_check_hands_over_the_key_and_only_then() {
-    let (check, body) = key(1).derive(&[2; SALT]).commit(b"header").unwrap();
-    let again = key(1).derive(&[2; SALT]).check(b"header", &check).unwrap();
+    let (check, body) = key(1).derive(ENVELOPE, &[2; SALT]).commit(b"header").unwrap();
+    let again = key(1).derive(ENVELOPE, &[2; SALT]).check(b"header", &check).unwrap();
     assert_eq!(*again.0, *body.0);
-    assert!(key(3).derive(&[2; SALT]).check(b"header", &check).is_none(), "another file key");
-    assert!(key(1).derive(&[3; SALT]).check(b"header", &check).is_none(), "another salt");
-    assert!(key(1).derive(&[2; SALT]).check(b"Header", &check).is_none(), "another header");
+    assert!(key(3).derive(ENVELOPE, &[2; SALT]).check(b"header", &check).is_none(), "another file key");
+    assert!(key(1).derive(ENVELOPE, &[3; SALT]).check(b"header", &check).is_none(), "another salt");
+    assert!(key(1).derive(ENVELOPE, &[2; SALT]).check(b"Header", &check).is_none(), "another header");
     for bit in 0..CHECK * 8 {
         let mut wrong = check;
         wrong[bit / 8] ^= 1 << (bit % 8);
-        assert!(key(1).derive(&[2; SALT]).check(b"header", &wrong).is_none(), "bit {bit}");
+        assert!(key(1).derive(ENVELOPE, &[2; SALT]).check(b"header", &wrong).is_none(), "bit {bit}");
     }
 }
 
 #[test]
 fn derived_keys_differ_by_purpose_key_and_salt() {
     let mut seen = std::collections::BTreeSet::new();
-    for (file_key, salt) in [(1, 1), (1, 2), (2, 1)] {
-        let derived = key(file_key).derive(&[salt; SALT]);
-        assert!(seen.insert(derived.expand(HEADER_INFO).unwrap().to_vec()));
-        assert!(seen.insert(derived.expand(BODY_INFO).unwrap().to_vec()));
-        assert!(seen.insert(vec![file_key; 32]) || salt == 2, "the file key itself encrypts nothing");
+    for (form, file_key, salt) in
+        [(ENVELOPE, 1, 1), (ENVELOPE, 1, 2), (ENVELOPE, 2, 1), (Form::Batch, 1, 1), (Form::Batch, 1, 2)]
+    {
+        let derived = key(file_key).derive(form, &[salt; SALT]);
+        assert!(seen.insert(derived.expand(form.header_info()).unwrap().to_vec()));
+        assert!(seen.insert(derived.expand(form.body_info()).unwrap().to_vec()));
+        assert!(seen.insert(vec![file_key; 32]) || salt == 2 || form == Form::Batch, "the file key itself encrypts nothing");
     }
 }
 

@@ -107,6 +107,10 @@ impl Recipient for DataKey {
         }
         Err(WrapError::OtherKey { key: self.wrapped.key.clone() })
     }
+
+    fn own_key(&self) -> Option<&FileKey> {
+        Some(&self.file_key)
+    }
 }
 
 impl Unwrap for DataKey {

@@ -1,23 +1,10 @@
 //! One chunk: AES-256-GCM (SP 800-38D) at a place in the body, without associated data.
-//!
-//! Two makings of the same cipher. The portable one is Rust alone and builds wherever Rust does; with the feature
-//! `aws-lc` the one of aws-lc stands in its stead, several times as fast where there is a C compiler. Whoever seals or
-//! opens cannot tell them apart, and the tests compare them byte by byte (ADR 8).
-
-#[cfg(feature = "aws-lc")]
-mod native;
-#[cfg(any(test, not(feature = "aws-lc")))]
-mod portable;
 
 use zeroize::Zeroize;
 
 use super::{MAX_CHUNKS, TAG};
+use crate::cipher::Cipher;
 use crate::key::BodyKey;
-
-#[cfg(feature = "aws-lc")]
-use native::Cipher;
-#[cfg(not(feature = "aws-lc"))]
-use portable::Cipher;
 
 /// Where a chunk stands; it *is* the nonce, so that no caller ever chooses one.
 #[derive(Debug, Clone, Copy)]
@@ -44,7 +31,7 @@ impl ChunkCipher {
 
     /// Encrypts in place and gives the tag. `None` for lengths beyond GCM's own bound, which no chunk has.
     pub(crate) fn seal(&self, place: Place, chunk: &mut [u8]) -> Option<[u8; TAG]> {
-        self.0.seal(place.0, chunk)
+        self.0.seal(place.0, &[], chunk)
     }
 
     /// Encrypts from one place to another of the same length.
@@ -58,7 +45,7 @@ impl ChunkCipher {
     /// Decrypts in place if the tag fits; otherwise the bytes are wiped.
     #[must_use]
     pub(crate) fn open(&self, place: Place, chunk: &mut [u8], tag: &[u8; TAG]) -> bool {
-        let fits = self.0.open(place.0, chunk, tag);
+        let fits = self.0.open(place.0, &[], chunk, tag);
         if !fits {
             chunk.zeroize();
         }

@@ -2,7 +2,11 @@
 
 #![cfg(test)]
 
+#[cfg(feature = "abe")]
+mod abe;
+mod batch;
 mod body;
+mod combination;
 mod commitment;
 mod golden;
 mod harness;

@@ -13,19 +13,22 @@ impl Cipher {
         Self(UnboundKey::new(&AES_256_GCM, key).ok().map(LessSafeKey::new))
     }
 
-    pub(crate) fn seal(&self, nonce: [u8; 12], chunk: &mut [u8]) -> Option<[u8; TAG]> {
+    /// Encrypts in place; the tag covers `aad` too.
+    pub(crate) fn seal(&self, nonce: [u8; 12], aad: &[u8], text: &mut [u8]) -> Option<[u8; TAG]> {
         let nonce = Nonce::assume_unique_for_key(nonce);
-        let tag = self.0.as_ref()?.seal_in_place_separate_tag(nonce, Aad::empty(), chunk).ok()?;
+        let tag = self.0.as_ref()?.seal_in_place_separate_tag(nonce, Aad::from(aad), text).ok()?;
         tag.as_ref().try_into().ok()
     }
 
+    /// Encrypts from one place to another of the same length, without associated data.
     pub(crate) fn seal_to(&self, nonce: [u8; 12], plain: &[u8], out: &mut [u8]) -> Option<[u8; TAG]> {
         out.copy_from_slice(plain);
-        self.seal(nonce, out)
+        self.seal(nonce, &[], out)
     }
 
-    pub(crate) fn open(&self, nonce: [u8; 12], chunk: &mut [u8], tag: &[u8; TAG]) -> bool {
+    /// Decrypts in place. What stands there after a tag that does not fit is unspecified.
+    pub(crate) fn open(&self, nonce: [u8; 12], aad: &[u8], text: &mut [u8], tag: &[u8; TAG]) -> bool {
         let nonce = Nonce::assume_unique_for_key(nonce);
-        self.0.as_ref().is_some_and(|key| key.open_in_place_separate_tag(nonce, Aad::empty(), tag, chunk).is_ok())
+        self.0.as_ref().is_some_and(|key| key.open_in_place_separate_tag(nonce, Aad::from(aad), tag, text).is_ok())
     }
 }

@@ -14,8 +14,9 @@ impl Cipher {
         Self(Aes256Gcm::new(key.into()))
     }
 
-    pub(crate) fn seal(&self, nonce: [u8; 12], chunk: &mut [u8]) -> Option<[u8; TAG]> {
-        self.0.encrypt_inout_detached(&nonce.into(), &[], chunk.into()).ok().map(Into::into)
+    /// Encrypts in place; the tag covers `aad` too.
+    pub(crate) fn seal(&self, nonce: [u8; 12], aad: &[u8], text: &mut [u8]) -> Option<[u8; TAG]> {
+        self.0.encrypt_inout_detached(&nonce.into(), aad, text.into()).ok().map(Into::into)
     }
 
     /// One pass less than a copy and [`Self::seal`].
@@ -24,7 +25,8 @@ impl Cipher {
         self.0.encrypt_inout_detached(&nonce.into(), &[], buffers).ok().map(Into::into)
     }
 
-    pub(crate) fn open(&self, nonce: [u8; 12], chunk: &mut [u8], tag: &[u8; TAG]) -> bool {
-        self.0.decrypt_inout_detached(&nonce.into(), &[], chunk.into(), tag.into()).is_ok()
+    /// Decrypts in place. What stands there after a tag that does not fit is unspecified.
+    pub(crate) fn open(&self, nonce: [u8; 12], aad: &[u8], text: &mut [u8], tag: &[u8; TAG]) -> bool {
+        self.0.decrypt_inout_detached(&nonce.into(), aad, text.into(), tag.into()).is_ok()
     }
 }

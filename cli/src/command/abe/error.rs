@@ -1,0 +1,168 @@
+//! Why a command of attribute-based encryption failed.
+
+use std::path::{Path, PathBuf};
+
+use wardkeep_abe::{
+    AttributeError, AuthorityId, DecodeError, DelegateError, IssueError, PolicyError, RevocationError, SchemaError,
+    SetupError,
+};
+use wardkeep_envelope::{OpenError, RandomFailed, SealError, UnwrapError, WrapError};
+use wardkeep_model::EntropyError;
+
+use crate::error::{Blame, FileError};
+
+/// Why a command failed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum AbeError {
+    /// A file.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// A text of the caller's, with the line it speaks of and a caret below the place.
+    #[error("{0}")]
+    Text(String),
+    /// A file that is not what it should be.
+    #[error("`{}`: {error}", path.display())]
+    Decode { path: PathBuf, error: DecodeError },
+    /// A list that is not to be used.
+    #[error("`{}`: {error}", path.display())]
+    List { path: PathBuf, error: RevocationError },
+    /// A file that begins as none of ours does.
+    #[error("`{}` is no file of attribute-based encryption and no protected file", path.display())]
+    Unknown { path: PathBuf },
+    /// A file that says nothing by itself.
+    #[error("`{}` is {what}: name its authority's public parameters with `--parameters`", path.display())]
+    NeedsParameters { path: PathBuf, what: &'static str },
+    /// Longer than anything of ours.
+    #[error("`{}` is longer than {max} bytes: is this the right file?", path.display())]
+    TooLong { path: PathBuf, max: u64 },
+    /// A secret that others may read.
+    #[error("`{}` has mode {mode:04o}: others could read the key, so make it `chmod 600`", path.display())]
+    Mode { path: PathBuf, mode: u32 },
+    /// A folder without an authority.
+    #[error("`{}` holds no authority: make one with `wardkeep abe local setup --dir`", path.display())]
+    NoAuthority { path: PathBuf },
+    /// A folder with one.
+    #[error("`{}` holds an authority already: choose another folder, or `wardkeep abe local rotate` for a new version", path.display())]
+    Exists { path: PathBuf },
+    /// The ledger cannot be used.
+    #[error("`{}` cannot be used: {error}; put back a copy, for serials must not be given twice", path.display())]
+    Ledger { path: PathBuf, error: String },
+    /// A serial that was given before.
+    #[error("serial {serial} was given already: the next free one is {next}")]
+    SerialUsed { serial: u32, next: u64 },
+    /// A serial that was not.
+    #[error("serial {serial} was never given to a key of version {version}: see `wardkeep abe inspect` of the key")]
+    NotIssued { serial: u32, version: u32 },
+    /// A moment that no bucket holds.
+    #[error("that moment is beyond the time buckets of this authority (or before 1970): name an earlier one")]
+    OutOfTime,
+    /// Issuing.
+    #[error(transparent)]
+    Issue(#[from] IssueError),
+    /// Setting up or rotating.
+    #[error(transparent)]
+    Setup(#[from] SetupError),
+    /// Deriving.
+    #[error(transparent)]
+    Delegate(#[from] DelegateError),
+    /// A revocation list.
+    #[error(transparent)]
+    Revocation(#[from] RevocationError),
+    /// Policy and declarations.
+    #[error(transparent)]
+    Policy(#[from] PolicyError),
+    /// Sealing.
+    #[error(transparent)]
+    Seal(#[from] SealError),
+    /// A data key.
+    #[error(transparent)]
+    Wrap(#[from] WrapError),
+    /// Opening.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// A key of another authority.
+    #[error("sealed under authority {found}, the key is of {held}: use a key of that authority")]
+    OtherAuthority { found: AuthorityId, held: AuthorityId },
+    /// A key of another version.
+    #[error("sealed under version {found} of the authority, the key is of version {held}: use a key of that version")]
+    OtherVersion { found: u32, held: u32 },
+    /// An envelope without a policy.
+    #[error("the file was not sealed under a policy over attributes: open it with `wardkeep decrypt`")]
+    NoPolicy,
+    /// A combination, where no server is asked.
+    #[error("the file also asks for a decision of the key service: open it with `wardkeep decrypt --abe-key`")]
+    NeedsServer,
+    /// The context cannot be written down; only a mistake of ours makes this.
+    #[error("the context has no JSON form: {0}")]
+    Context(#[source] serde_json::Error),
+    /// A context that no key service takes.
+    #[error("the file's context is none that the key service knows: {0}")]
+    ForeignContext(#[source] serde_json::Error),
+    /// The server's answer.
+    #[error("the server's answer holds no usable data key: client and server may be of different versions")]
+    Answer,
+    /// The policy is not satisfied, in an explanation.
+    #[error("the policy is not satisfied; missing: {}", missing.join(", "))]
+    NotSatisfied { missing: Vec<String> },
+    /// No randomness.
+    #[error(transparent)]
+    Random(#[from] RandomFailed),
+    /// No randomness.
+    #[error(transparent)]
+    Entropy(#[from] EntropyError),
+}
+
+impl AbeError {
+    /// Denied where attributes do not satisfy a policy; everything else is broken here.
+    pub(crate) fn blame(&self) -> Blame {
+        match self {
+            Self::NotSatisfied { .. } | Self::Open(OpenError::Unwrap(UnwrapError::NotSatisfied { .. })) => Blame::Denied,
+            _ => Blame::Local,
+        }
+    }
+
+    /// For `map_err`.
+    pub(crate) fn decoding(path: &Path) -> impl FnOnce(DecodeError) -> Self {
+        move |error| Self::Decode { path: path.to_owned(), error }
+    }
+
+    /// For `map_err`.
+    pub(crate) fn list(path: &Path) -> impl FnOnce(RevocationError) -> Self {
+        move |error| Self::List { path: path.to_owned(), error }
+    }
+}
+
+/// An error in a text, as an editor understands it: `file:line:column: message`, then the line and a caret. Without a
+/// file the message alone.
+pub(crate) trait InText {
+    /// Line and column, both from 1; 0 where there is no place.
+    fn place(&self) -> (usize, usize);
+    /// Message, line and caret.
+    fn shown(&self, text: &str) -> String;
+
+    /// The whole.
+    fn in_text(&self, text: &str, file: Option<&Path>) -> AbeError {
+        let shown = self.shown(text);
+        AbeError::Text(match (file, self.place()) {
+            (None, _) => shown,
+            (Some(file), (0, _)) => format!("{}: {shown}", file.display()),
+            (Some(file), (line, column)) => format!("{}:{line}:{column}: {shown}", file.display()),
+        })
+    }
+}
+
+macro_rules! in_text {
+    ($($error:ty),*) => {$(
+        impl InText for $error {
+            fn place(&self) -> (usize, usize) {
+                (self.position().line, self.position().column)
+            }
+
+            fn shown(&self, text: &str) -> String {
+                self.render(text)
+            }
+        }
+    )*};
+}
+
+in_text!(SchemaError, AttributeError, PolicyError);
