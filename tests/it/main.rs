@@ -1,6 +1,7 @@
 //! The one integration binary: every test that needs more than one room.
 #![cfg(test)]
 
+mod abe_client;
 mod acting;
 mod audit;
 mod authorities;

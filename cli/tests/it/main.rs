@@ -5,7 +5,7 @@
 //! | `binary`, `dev`, `configured`, `cut` | calling it, a server of the test's own, and a way to it that can be cut |
 //! | `offline`, `inputs`, `outputs` | command lines, the demo's input, what is printed |
 //! | `online`, `recipients`, `rules`, `outsiders` | the nouns that call a server, and what they bring about |
-//! | `abe`, `abe_hostile`, `abe_streams`, `abe_online` | attribute-based encryption with files, and beside a server |
+//! | `abe`, `abe_hostile`, `abe_streams`, `abe_online`, `abe_remote` | attribute-based encryption with files, beside a server, and with one |
 //! | `signals`, `founding`, `follow`, `reload`, `own_ca` | ends, beginnings, restarts, a CA of one's own |
 //! | `lost`, `once` | the client library against the real server: lost answers, idempotency |
 //! | `secrets` | what must never be seen from outside |
@@ -16,6 +16,8 @@ mod abe;
 mod abe_hostile;
 #[cfg(test)]
 mod abe_online;
+#[cfg(test)]
+mod abe_remote;
 #[cfg(test)]
 mod abe_streams;
 #[cfg(test)]
