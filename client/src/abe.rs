@@ -104,12 +104,7 @@ impl Sealer {
     ///
     /// # Errors
     /// [`AbeError`]: `Policy` with the place in the text; `Authority(List(Stale))` where no list is new enough.
-    pub async fn seal(
-        &self,
-        policy: &str,
-        context: &EncryptionContext,
-        plaintext: &[u8],
-    ) -> Result<Vec<u8>, AbeError> {
+    pub async fn seal(&self, policy: &str, context: &EncryptionContext, plaintext: &[u8]) -> Result<Vec<u8>, AbeError> {
         Ok(self.start(policy, context).await?.seal(plaintext)?)
     }
 
@@ -188,9 +183,7 @@ impl Sealer {
         &self,
         policy: &str,
         context: &EncryptionContext,
-        make: impl FnOnce(&FileKey, &[&dyn Recipient], &[u8], &mut dyn Randomness) -> Result<T, SealError>
-        + Send
-        + 'static,
+        make: impl FnOnce(&FileKey, &[&dyn Recipient], &[u8], &mut dyn Randomness) -> Result<T, SealError> + Send + 'static,
     ) -> Result<T, AbeError> {
         let (parameters, policy) = self.policy(policy).await?;
         let online: Option<DataKey> = match &self.online {

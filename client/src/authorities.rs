@@ -110,11 +110,7 @@ impl Authorities<'_> {
     ///
     /// # Errors
     /// [`AuthorityError`]: `List(Stale)` where it is past its renewal and no newer one is to be had.
-    pub async fn revocations(
-        &self,
-        key: &KeyId,
-        version: Option<u32>,
-    ) -> Result<Arc<RevocationList>, AuthorityError> {
+    pub async fn revocations(&self, key: &KeyId, version: Option<u32>) -> Result<Arc<RevocationList>, AuthorityError> {
         let parameters = self.parameters(key, version).await?;
         self.held_revocations(key, &parameters).await.map(|held| held.value)
     }

@@ -199,7 +199,8 @@ impl UserKeys<'_> {
         paging: &Paging,
     ) -> Result<Page<UserKey>, CallError> {
         let [limit, cursor] = paging.pairs();
-        let pairs = [("key", key.map(ToString::to_string)), ("subject", subject.map(ToString::to_string)), limit, cursor];
+        let pairs =
+            [("key", key.map(ToString::to_string)), ("subject", subject.map(ToString::to_string)), limit, cursor];
         self.0.ask(Call::get(query(USER_KEYS, &pairs))).await
     }
 

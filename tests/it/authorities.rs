@@ -237,11 +237,15 @@ async fn an_authority_is_made_of_what_the_bundle_declares() {
     let refused = house.post(&ann, "/v1/keys", make("mine/other")).await;
     assert_eq!(refused.said(), (422, "authority-undeclared"));
     assert!(refused.text().contains("[authorities."), "{}", refused.text());
-    assert_eq!(house.post(&ann, "/v1/user-keys", json!({"key": "mine/none"})).await.said(), (422, "authority-undeclared"));
+    assert_eq!(
+        house.post(&ann, "/v1/user-keys", json!({"key": "mine/none"})).await.said(),
+        (422, "authority-undeclared")
+    );
 
     // A bundle that declares more for the same key: nothing is issued until a rotation takes it up.
     let mut more = rules();
-    more.manifest = more.manifest.replacen("nick = {", "name = { declare = \"text\", attribute = \"nick\" }\nnick = {", 1);
+    more.manifest =
+        more.manifest.replacen("nick = {", "name = { declare = \"text\", attribute = \"nick\" }\nnick = {", 1);
     let _in_force = house.post(&house.admin, "/v1/bundles", bundle::activation(&more)).await.ok();
     let refused = house.post(&ann, "/v1/user-keys", json!({"key": "mine/abe"})).await;
     assert_eq!(refused.said(), (409, "authority-schema-differs"));

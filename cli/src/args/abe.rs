@@ -181,7 +181,13 @@ pub(crate) struct Revoke {
     #[arg(long, env = "WARDKEEP_ABE_DIR", value_name = "FOLDER")]
     pub(crate) dir: PathBuf,
     /// The serial; may be given again.
-    #[arg(long = "serial", env = "WARDKEEP_ABE_SERIALS", value_name = "NUMBER", value_delimiter = ',', required = true)]
+    #[arg(
+        long = "serial",
+        env = "WARDKEEP_ABE_SERIALS",
+        value_name = "NUMBER",
+        value_delimiter = ',',
+        required = true
+    )]
     pub(crate) serials: Vec<u32>,
 }
 

@@ -9,8 +9,8 @@ use serde::Serialize;
 use wardkeep_envelope::{CHUNK, OpenError};
 use zeroize::Zeroizing;
 
-use super::abe::mixed::{self, Places, Sealing};
 use super::abe::AbeError;
+use super::abe::mixed::{self, Places, Sealing};
 use super::remote::with_client;
 use super::{CommandError, context};
 use crate::args::content::{Decrypt, Encrypt, Input};
@@ -149,7 +149,11 @@ impl Target {
 
     /// The same, where `-` is standard output.
     pub(super) fn create_or_stdout(place: &Path, readers: Readers, force: bool) -> Result<Self, FileError> {
-        if place == Path::new("-") { Ok(Self::of(Sink::Stdout(io::stdout()))) } else { Self::create(place, readers, force) }
+        if place == Path::new("-") {
+            Ok(Self::of(Sink::Stdout(io::stdout())))
+        } else {
+            Self::create(place, readers, force)
+        }
     }
 
     fn of(sink: Sink) -> Self {
@@ -206,7 +210,11 @@ impl Watched {
 
     /// The same, where `-` is standard input.
     pub(super) fn open_or_stdin(path: &Path, what: &'static str) -> Result<Self, FileError> {
-        if path == Path::new("-") { Ok(Self::of(Tap::Stdin(io::stdin()), ProgressBar::hidden())) } else { Self::open(path, what) }
+        if path == Path::new("-") {
+            Ok(Self::of(Tap::Stdin(io::stdin()), ProgressBar::hidden()))
+        } else {
+            Self::open(path, what)
+        }
     }
 
     fn of(tap: Tap, bar: ProgressBar) -> Self {

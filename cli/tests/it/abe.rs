@@ -107,7 +107,19 @@ fn declarations_are_read_and_their_mistakes_shown_with_their_place() {
     let ground = Ground::bare();
     ground.write("schema", "level: number(8)\ngroups: text set\ndept: enum(a, b) negatable\n");
     ground.write("plain", "x");
-    ground.ok(&["abe", "local", "setup", "--dir", "authority", "--schema", "schema", "--bucket", "hour", "--serial-bits", "8"]);
+    ground.ok(&[
+        "abe",
+        "local",
+        "setup",
+        "--dir",
+        "authority",
+        "--schema",
+        "schema",
+        "--bucket",
+        "hour",
+        "--serial-bits",
+        "8",
+    ]);
     let shown = ground.ok(&["abe", "inspect", "authority/parameters.wkpp"]);
     assert_eq!((&shown["bucket_seconds"], &shown["serial_bits"]), (&3600.into(), &8.into()));
     assert_eq!(shown["declarations"].as_array().unwrap().len(), 3);
@@ -128,7 +140,9 @@ fn declarations_are_read_and_their_mistakes_shown_with_their_place() {
     let args = ["abe", "local", "seal", "--dir", "authority", "--in", "plain", "--out", "s2", "--policy"];
     let said = ground.refused(1, &[&args[..], &["@policy"]].concat());
     assert!(said.contains("policy:2:7:") && said.contains('^'), "{said}");
-    for bad in ["", "role", "role = ", "role == x", "not role = x", "0 of (a = b)", "level >= 300", "(", "@no-such-file"] {
+    for bad in
+        ["", "role", "role = ", "role == x", "not role = x", "0 of (a = b)", "level >= 300", "(", "@no-such-file"]
+    {
         ground.refused(1, &[&args[..], &[bad]].concat());
         assert!(!ground.place("s2").exists(), "{bad}");
     }
@@ -166,7 +180,8 @@ fn keys_expire_and_what_was_sealed_earlier_stays_open_to_them() {
         }
         assert_eq!(ground.place(&out).exists(), expected == 0, "{out}");
     }
-    let args = ["abe", "local", "issue", "--dir", "authority", "--attributes", "a = b", "--out", "late", "--valid-until"];
+    let args =
+        ["abe", "local", "issue", "--dir", "authority", "--attributes", "a = b", "--out", "late", "--valid-until"];
     assert!(ground.refused(1, &[&args[..], &["2999-01-01"]].concat()).contains("beyond"));
     ground.refused(1, &[&args[..], &["someday"]].concat());
 }
@@ -237,7 +252,8 @@ fn a_rotation_begins_anew_and_leaves_the_former_version_whole() {
     let args = ["abe", "local", "seal", "--dir", "authority", "--policy", "role = x", "--in", "plain", "--out", "s"];
     assert!(ground.refused(1, &[&args[..], &["--revocations", "former.list"]].concat()).contains("another authority"));
     // The former version goes on where it was.
-    let args = ["abe", "local", "issue", "--dir", "authority/former-1", "--attributes", "role = doctor", "--out", "late.key"];
+    let args =
+        ["abe", "local", "issue", "--dir", "authority/former-1", "--attributes", "role = doctor", "--out", "late.key"];
     assert_eq!(ground.ok(&[&args[..], &["--serial", "auto"]].concat())["serial"], 1);
     ground.ok(&Ground::open("late.key", "old", "4"));
     assert_eq!(ground.ok(&["abe", "local", "rotate", "--dir", "authority"])["version"], 3);
@@ -249,7 +265,11 @@ fn a_derived_key_opens_less() {
     ground.write("schema", "groups: text set\n");
     ground.ok(&["abe", "local", "setup", "--dir", "authority", "--schema", "schema"]);
     ground.write("plain", "x");
-    ground.issue("role = doctor, dept = heart, groups = [a, b]", "parent", &["--valid-until", "2040-06-30", "--serial", "auto"]);
+    ground.issue(
+        "role = doctor, dept = heart, groups = [a, b]",
+        "parent",
+        &["--valid-until", "2040-06-30", "--serial", "auto"],
+    );
     let args = ["abe", "local", "delegate", "--key", "parent", "--out", "child", "--without", "dept"];
     let child = ground.ok(&[&args[..], &["--without-value", "groups=b", "--valid-until", "2039-12-31"]].concat());
     assert_eq!(child["attributes"].as_array().unwrap().len(), 2, "{child}");
@@ -324,14 +344,18 @@ fn explain_shows_the_tree_and_what_is_missing() {
     let lacks: Value = serde_json::from_str(&stdout(&output)).unwrap();
     assert_eq!((&lacks["satisfied"], &lacks["missing"]), (&false.into(), &serde_json::json!(["role = doctor"])));
     let page = stdout(&ground.run(&[&args[..], &["--output", "table"]].concat()));
-    assert!(page.contains("[ ] role = doctor") && page.contains("[x] level >= 3") && page.contains("missing"), "{page}");
+    assert!(
+        page.contains("[ ] role = doctor") && page.contains("[x] level >= 3") && page.contains("missing"),
+        "{page}"
+    );
     ground.issue("role = doctor, dept = heart", "key", &[]);
     let key = ground.ok(&["abe", "explain", "--policy", policy, "--key", "key"]);
     assert_eq!(key["satisfied"], true);
     // Declarations decide what may be asked.
     ground.write("schema", "dept: enum(heart, lung) negatable\n");
     ground.ok(&["abe", "explain", "--policy", "dept != lung", "--schema", "schema", "--attributes", "dept = heart"]);
-    let said = ground.refused(1, &["abe", "explain", "--policy", "dept != lung", "--parameters", "authority/parameters.wkpp"]);
+    let said =
+        ground.refused(1, &["abe", "explain", "--policy", "dept != lung", "--parameters", "authority/parameters.wkpp"]);
     assert!(said.contains("negatable"), "{said}");
     assert!(ground.refused(1, &["abe", "explain", "--policy", "role = "]).contains('^'));
     ground.refused(1, &["abe", "explain", "--policy", "a = b", "--key", "key", "--attributes", "a = b"]);

@@ -150,7 +150,8 @@ fn hostile_policies_and_attributes_are_refused_in_a_moment() {
     for (at, text) in texts.iter().enumerate() {
         ground.write("hostile", text);
         let begun = Instant::now();
-        let seal = ["abe", "local", "seal", "--dir", "authority", "--policy", "@hostile", "--in", "plain", "--out", "o"];
+        let seal =
+            ["abe", "local", "seal", "--dir", "authority", "--policy", "@hostile", "--in", "plain", "--out", "o"];
         ground.refused(1, &seal);
         ground.refused(1, &["abe", "explain", "--policy", "@hostile"]);
         let issue = ["abe", "local", "issue", "--dir", "authority", "--attributes", "@hostile", "--out", "o"];
@@ -173,7 +174,8 @@ fn a_serial_is_never_given_twice() {
     // Eight at once, all numbered.
     let issue = |at: usize| {
         let out = format!("key-{at}");
-        let args = ["abe", "local", "issue", "--dir", "authority", "--attributes", "a = b", "--serial", "auto", "--out", &out];
+        let args =
+            ["abe", "local", "issue", "--dir", "authority", "--attributes", "a = b", "--serial", "auto", "--out", &out];
         ground.ok(&args)["serial"].as_u64().unwrap()
     };
     let mut given: Vec<u64> = std::thread::scope(|scope| {

@@ -32,7 +32,8 @@ impl Both {
 
     #[track_caller]
     fn encrypt(&self, out: &str, more: &[&str]) {
-        let args = ["encrypt", "plain", "--policy", "role = doctor", "--parameters", "authority/parameters.wkpp", "--to", out];
+        let args =
+            ["encrypt", "plain", "--policy", "role = doctor", "--parameters", "authority/parameters.wkpp", "--to", out];
         let done = self.run(&[&args[..], more].concat());
         assert_eq!(code(&done), 0, "{}", stderr(&done));
     }
@@ -94,7 +95,15 @@ fn either_opens_unless_both_are_asked_for() {
         assert_eq!(both.ground.read(name), b"potassium 4.1 mmol/l", "{name}");
     }
     // Who lacks the attributes is told so, and the server is not even asked: the log shows no further unwrapping.
-    let asked = || both.dev.json(&["audit", "list"]).as_array().unwrap().iter().filter(|record| record.to_string().contains("UnwrapDataKey")).count();
+    let asked = || {
+        both.dev
+            .json(&["audit", "list"])
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|record| record.to_string().contains("UnwrapDataKey"))
+            .count()
+    };
     let before = asked();
     let nurse = both.run(&["decrypt", "both", "--to", "x", "--abe-key", "nurse"]);
     assert_eq!((code(&nurse), asked()), (3, before), "{}", stderr(&nurse));

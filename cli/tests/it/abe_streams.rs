@@ -31,7 +31,8 @@ fn confined(ground: &Ground, kib: u64, args: &[&str]) -> Command {
 fn three_hundred_mebibytes_pass_through_a_few_chunks() {
     let ground = clinic();
     std::fs::File::create(ground.place("plain")).unwrap().set_len(LENGTH).unwrap();
-    let seal = ["abe", "local", "seal", "--dir", "authority", "--policy", "role = doctor", "--in", "plain", "--out", "sealed"];
+    let seal =
+        ["abe", "local", "seal", "--dir", "authority", "--policy", "role = doctor", "--in", "plain", "--out", "sealed"];
     let sealed = confined(&ground, 250_000, &seal).output().unwrap();
     assert_eq!(code(&sealed), 0, "{}", stderr(&sealed));
     let opened = confined(&ground, 250_000, &Ground::open("key", "sealed", "opened")).output().unwrap();
@@ -101,7 +102,8 @@ fn whoever_stops_it_half_way_leaves_no_plaintext() {
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
     let mut stdin = child.stdin.take().unwrap();
     stdin.write_all(&sealed[..1_500_000]).unwrap();
-    let names = || std::fs::read_dir(ground.place("out")).unwrap().map(|entry| entry.unwrap().path()).collect::<Vec<_>>();
+    let names =
+        || std::fs::read_dir(ground.place("out")).unwrap().map(|entry| entry.unwrap().path()).collect::<Vec<_>>();
     wait_for("plaintext in a passing file", || {
         names().into_iter().find(|path| std::fs::metadata(path).is_ok_and(|known| known.len() >= 256 * 1024))
     });

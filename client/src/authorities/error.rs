@@ -2,8 +2,8 @@
 
 use wardkeep_abe::{DecodeError, RevocationError};
 
-use crate::error::Side;
 use crate::CallError;
+use crate::error::Side;
 
 /// Why public parameters or a revocation list were not had, or not taken.
 #[derive(Debug, thiserror::Error)]

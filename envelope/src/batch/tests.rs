@@ -66,7 +66,8 @@ fn a_batch_and_an_envelope_of_one_key_and_salt_share_no_key() {
     let make = |form, random: &mut dyn Randomness| {
         Header::make(form, data_key().file_key(), &[&data_key()], b"ward 7", random).unwrap()
     };
-    let ((batch, of_batch), (envelope, of_envelope)) = (make(Form::Batch, &mut random), make(Form::Envelope, &mut random));
+    let ((batch, of_batch), (envelope, of_envelope)) =
+        (make(Form::Batch, &mut random), make(Form::Envelope, &mut random));
     assert_eq!(batch.salt, envelope.salt);
     assert_ne!(*of_batch.0, *of_envelope.0);
     assert_ne!(batch.check, envelope.check);

@@ -71,7 +71,9 @@ fn claimed_lengths_of_4_gib_take_no_memory() {
     for claim in [0, PREFIX as u32, MIN_HEADER as u32 - 1, MAX_HEADER as u32 + 1, u32::MAX] {
         let mut input = Endless { start: good.clone(), given: 0 };
         input.start[10..14].copy_from_slice(&claim.to_be_bytes());
-        assert!(matches!(Header::read(Form::Envelope, &mut input), Err(OpenError::HeaderLength { len }) if len == u64::from(claim)));
+        assert!(
+            matches!(Header::read(Form::Envelope, &mut input), Err(OpenError::HeaderLength { len }) if len == u64::from(claim))
+        );
         assert_eq!(input.given, PREFIX);
     }
     // A length inside: bounded by the header, which is bounded by 256 KiB.
@@ -81,7 +83,9 @@ fn claimed_lengths_of_4_gib_take_no_memory() {
         for claim in [u32::MAX, 0x8000_0000, MAX_STANZA as u32 + 1] {
             let mut input = Endless { start: good.clone(), given: 0 };
             input.start[at..at + 4].copy_from_slice(&claim.to_be_bytes());
-            assert!(matches!(Header::read(Form::Envelope, &mut input), Err(OpenError::Malformed { part: found }) if found == part));
+            assert!(
+                matches!(Header::read(Form::Envelope, &mut input), Err(OpenError::Malformed { part: found }) if found == part)
+            );
             assert!(input.given <= MAX_HEADER);
         }
     }
@@ -144,7 +148,13 @@ fn any_header() -> impl Strategy<Value = Header> {
     let stanza = (any::<u16>(), prop::collection::vec(any::<u8>(), 0..200))
         .prop_map(|(kind, body)| Stanza::new(StanzaKind(kind), body));
     let parts = (any::<[u8; 32]>(), prop::collection::vec(any::<u8>(), 0..300), prop::collection::vec(stanza, 0..32));
-    (parts, any::<[u8; 32]>()).prop_map(|((salt, context, stanzas), check)| Header { form: Form::Envelope, salt, context, stanzas, check })
+    (parts, any::<[u8; 32]>()).prop_map(|((salt, context, stanzas), check)| Header {
+        form: Form::Envelope,
+        salt,
+        context,
+        stanzas,
+        check,
+    })
 }
 
 proptest! {

@@ -110,7 +110,10 @@ fn derived_keys_differ_by_purpose_key_and_salt() {
         let derived = key(file_key).derive(form, &[salt; SALT]);
         assert!(seen.insert(derived.expand(form.header_info()).unwrap().to_vec()));
         assert!(seen.insert(derived.expand(form.body_info()).unwrap().to_vec()));
-        assert!(seen.insert(vec![file_key; 32]) || salt == 2 || form == Form::Batch, "the file key itself encrypts nothing");
+        assert!(
+            seen.insert(vec![file_key; 32]) || salt == 2 || form == Form::Batch,
+            "the file key itself encrypts nothing"
+        );
     }
 }
 

@@ -9,7 +9,9 @@
 
 use hkdf::Hkdf;
 use sha2::Sha256;
-use wardkeep_abe::{AccessPolicy, Ciphertext, DecodeError, OpenError, PublicParameters, Secret, Seed, UserKey, open, seal};
+use wardkeep_abe::{
+    AccessPolicy, Ciphertext, DecodeError, OpenError, PublicParameters, Secret, Seed, UserKey, open, seal,
+};
 use zeroize::Zeroizing;
 
 use crate::cipher::{OnceKey, WRAPPED};

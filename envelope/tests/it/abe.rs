@@ -45,7 +45,8 @@ fn open(envelope: &[u8], holders: &[&dyn Unwrap]) -> Result<Vec<u8>, OpenError> 
 #[test]
 fn whoever_satisfies_the_policy_opens_off_line() {
     let authority = authority(7);
-    let envelope = sealed(&[&recipient(&authority, "role = doctor and (dept = cardiology or clearance >= 3)")], "policy");
+    let envelope =
+        sealed(&[&recipient(&authority, "role = doctor and (dept = cardiology or clearance >= 3)")], "policy");
     for (attributes, opens) in [
         ("role = doctor, dept = cardiology", true),
         ("role = doctor, clearance = 3", true),
@@ -118,7 +119,8 @@ fn every_flipped_byte_is_refused() {
 #[test]
 fn values_are_refused_with_one_word_whatever_was_changed() {
     let authority = authority(7);
-    let stanza = recipient(&authority, "role = doctor").wrap(&FileKey::from_bytes([5; 32]), &mut fixed("uniform")).unwrap();
+    let stanza =
+        recipient(&authority, "role = doctor").wrap(&FileKey::from_bytes([5; 32]), &mut fixed("uniform")).unwrap();
     let key = key(&authority, "role = doctor");
     let reader = AbeReader::new(authority.parameters(), &key).unwrap();
     assert_eq!(reader.unwrap(&stanza).unwrap().unwrap().expose(), &[5; 32]);
@@ -165,7 +167,8 @@ fn stanzas_of_other_envelopes_and_other_contexts_are_refused() {
     assert!(matches!(refused, Err(OpenError::HeaderAltered)));
     // Sealed by the same authority for another use: the ciphertext is bound to this one.
     let policy = AccessPolicy::parse("role = doctor", authority.parameters()).unwrap();
-    let (ciphertext, _) = wardkeep_abe::seal(authority.parameters(), &policy, b"another use", Seed::new([1; 32])).unwrap();
+    let (ciphertext, _) =
+        wardkeep_abe::seal(authority.parameters(), &policy, b"another use", Seed::new([1; 32])).unwrap();
     let stanza = Stanza::new(StanzaKind::ABE, [[0; 48].as_slice(), ciphertext.to_bytes()].concat());
     assert!(matches!(reader.unwrap(&stanza), Some(Err(UnwrapError::Broken { .. }))));
 }
@@ -175,7 +178,8 @@ fn stanzas_of_no_known_form_are_told_apart() {
     let authority = authority(7);
     let key = key(&authority, "role = doctor");
     let reader = AbeReader::new(authority.parameters(), &key).unwrap();
-    let stanza = recipient(&authority, "role = doctor").wrap(&FileKey::from_bytes([5; 32]), &mut fixed("form")).unwrap();
+    let stanza =
+        recipient(&authority, "role = doctor").wrap(&FileKey::from_bytes([5; 32]), &mut fixed("form")).unwrap();
     for length in [0, 1, 47, 48, 49, 55, stanza.body().len() - 1] {
         let cut = Stanza::new(StanzaKind::ABE, stanza.body()[..length].to_vec());
         assert!(matches!(reader.unwrap(&cut), Some(Err(UnwrapError::Malformed { .. }))), "{length}");
@@ -194,8 +198,10 @@ fn stanzas_of_no_known_form_are_told_apart() {
 fn any_one_opens() {
     let (authority, rsa) = (authority(7), RsaHolder::new());
     let data_key = SERVICE.data_key(7, 1);
-    let recipients: [&dyn Recipient; 4] = [&Foreign(99), &recipient(&authority, "role = doctor"), &data_key, &rsa.public];
-    let envelope = Sealer::new(data_key.file_key(), &recipients, CONTEXT, &mut fixed("any")).unwrap().seal(&text(300)).unwrap();
+    let recipients: [&dyn Recipient; 4] =
+        [&Foreign(99), &recipient(&authority, "role = doctor"), &data_key, &rsa.public];
+    let envelope =
+        Sealer::new(data_key.file_key(), &recipients, CONTEXT, &mut fixed("any")).unwrap().seal(&text(300)).unwrap();
     let doctor = key(&authority, "role = doctor");
     let nurse = key(&authority, "role = nurse");
     let (doctor, nurse) = (

@@ -20,7 +20,8 @@ fn reader(header: &[u8]) -> BatchReader {
 fn records_come_back_in_any_order() {
     let mut sealer = sealer(&SERVICE.data_key(7, 1), "order");
     let lengths: [usize; 7] = [0, 1, 15, 16, 17, 1024, 70_000];
-    let boxes: Vec<_> = lengths.iter().map(|&length| sealer.seal(&length.to_be_bytes(), &text(length)).unwrap()).collect();
+    let boxes: Vec<_> =
+        lengths.iter().map(|&length| sealer.seal(&length.to_be_bytes(), &text(length)).unwrap()).collect();
     let reader = reader(sealer.header());
     assert_eq!(reader.id(), sealer.id());
     for (number, (&length, sealed)) in lengths.iter().zip(&boxes).enumerate().rev() {

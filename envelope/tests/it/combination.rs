@@ -146,7 +146,8 @@ fn combinations_do_not_nest() {
     let mut random = fixed("nest");
     let file_key = FileKey::random(&mut random).unwrap();
     let nested = inner.wrap(&file_key, &mut random).unwrap();
-    let mut part = [StanzaKind::ALL_OF.0.to_be_bytes().as_slice(), &(nested.body().len() as u32).to_be_bytes()].concat();
+    let mut part =
+        [StanzaKind::ALL_OF.0.to_be_bytes().as_slice(), &(nested.body().len() as u32).to_be_bytes()].concat();
     part.extend_from_slice(nested.body());
     let body = put_together(&[0; 80], &[part.clone(), part]);
     let found = AllOfStanza::read(&Stanza::new(StanzaKind::ALL_OF, body.clone())).unwrap();

@@ -153,7 +153,11 @@ fn snapshot() -> Snapshot {
 }
 
 fn load_snapshot() -> Snapshot {
-    let identity = IdentityMap::new(BTreeMap::from([("user".to_owned(), "User".to_owned()), ("service".to_owned(), "Service".to_owned())])).unwrap();
+    let identity = IdentityMap::new(BTreeMap::from([
+        ("user".to_owned(), "User".to_owned()),
+        ("service".to_owned(), "Service".to_owned()),
+    ]))
+    .unwrap();
     let bundle = BundleSource {
         manifest: MANIFEST.to_owned(),
         schema: SCHEMA.to_owned(),

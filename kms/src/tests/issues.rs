@@ -84,7 +84,9 @@ async fn an_envelope_opens_with_the_readers_key_and_that_serial_alone() {
     let ciphertext = seal(&parameters, "user = ana", fixture.seconds(), None);
     assert!(wardkeep_abe::open(&parameters, &key, &ciphertext, b"test").is_ok());
 
-    for other in ["wardkeep user key ring/abe#1 2", "wardkeep user key ring/abe#2 1", "wardkeep user key ring/ab#1 1", ""] {
+    for other in
+        ["wardkeep user key ring/abe#1 2", "wardkeep user key ring/abe#2 1", "wardkeep user key ring/ab#1 1", ""]
+    {
         assert!(unseal(&private, &sealed.envelope, other).is_none(), "{other}");
     }
     let (stranger, _) = reader();
@@ -99,7 +101,10 @@ async fn a_key_issued_after_a_change_of_attributes_carries_the_new_ones() {
     let staff = vec![EntityUid::new("Group", "staff").unwrap()];
     fixture.change(entity(user("ana"), &[("dept", "oncology".into())], staff));
     let after = fixture.issue("ana", "ring/abe").await.unwrap();
-    assert_eq!(after.attributes, "dept = oncology, group = [staff], user = ana", "no level: no label, not an empty one");
+    assert_eq!(
+        after.attributes, "dept = oncology, group = [staff], user = ana",
+        "no level: no label, not an empty one"
+    );
     assert!(after.serial > before.serial);
     let (parameters, _) = read(&after);
     let sealed = seal(&parameters, "dept = oncology", fixture.seconds(), None);
@@ -132,7 +137,10 @@ async fn two_hundred_at_once_get_two_hundred_serials() {
     assert_eq!(serials.len(), 200);
     let listed = fixture.issued(&everything()).await.unwrap();
     assert_eq!(listed.items.iter().map(|item| item.serial).collect::<BTreeSet<_>>(), serials);
-    assert_eq!(fixture.restarted().inner.issued.ledger(&id("ring/abe"), KeyVersion::FIRST).next(), 1 + serials.last().unwrap());
+    assert_eq!(
+        fixture.restarted().inner.issued.ledger(&id("ring/abe"), KeyVersion::FIRST).next(),
+        1 + serials.last().unwrap()
+    );
 }
 
 #[tokio::test]

@@ -38,7 +38,11 @@ async fn a_revoked_key_opens_nothing_sealed_with_the_list_and_everything_sealed_
     let done = fixture.revoke("ring/abe", serials(None, &[ana.serial])).await.unwrap();
     assert_eq!((done.revoked, done.lists.len(), done.lists[0].number), (1, 1, 2));
     assert_eq!(fixture.last_detail(EventDetail::UserKey).as_deref(), Some("1"));
-    assert_eq!(fixture.list("ring/abe", None).await.unwrap(), done.lists[0], "the list of the answer is the one in force");
+    assert_eq!(
+        fixture.list("ring/abe", None).await.unwrap(),
+        done.lists[0],
+        "the list of the answer is the one in force"
+    );
     let list = revoked_on(&done.lists[0].signed, &public);
     assert_eq!(list.keys().map(|serial| serial.number()).collect::<Vec<_>>(), [ana.serial]);
     assert_eq!(done.lists[0].cover_rows, 20, "one leaf of a tree of 20 levels");
@@ -220,7 +224,8 @@ async fn a_wide_cover_is_told_and_a_rotation_ends_it() {
     let read = RevocationList::from_bytes(&list.signed, &public).unwrap();
     let bucket = public.terms().bucket_at(fixture.seconds()).unwrap();
     let policy = wardkeep_abe::AccessPolicy::parse("user = ana", &public).unwrap().valid_from(bucket);
-    let without = wardkeep_abe::seal(&public, &policy, b"", wardkeep_abe::Seed::new([1; 32])).unwrap().0.to_bytes().len();
+    let without =
+        wardkeep_abe::seal(&public, &policy, b"", wardkeep_abe::Seed::new([1; 32])).unwrap().0.to_bytes().len();
     let policy = policy.excluding(&read, &public, fixture.seconds()).unwrap();
     let with = wardkeep_abe::seal(&public, &policy, b"", wardkeep_abe::Seed::new([1; 32])).unwrap().0.to_bytes().len();
     assert!((with - without) / 48 >= cover.rows, "{without} and {with} bytes for {} rows of 48", cover.rows);

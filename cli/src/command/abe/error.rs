@@ -116,7 +116,9 @@ impl AbeError {
     /// Denied where attributes do not satisfy a policy; everything else is broken here.
     pub(crate) fn blame(&self) -> Blame {
         match self {
-            Self::NotSatisfied { .. } | Self::Open(OpenError::Unwrap(UnwrapError::NotSatisfied { .. })) => Blame::Denied,
+            Self::NotSatisfied { .. } | Self::Open(OpenError::Unwrap(UnwrapError::NotSatisfied { .. })) => {
+                Blame::Denied
+            }
             _ => Blame::Local,
         }
     }

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 use wardkeep_abe::{
-    AccessPolicy, Attributes, Authority, AuthorityId, Branch, BranchKind, Grant, PublicParameters, Schema, Terms, UserKey,
+    AccessPolicy, Attributes, Authority, AuthorityId, Branch, BranchKind, Grant, PublicParameters, Schema, Terms,
+    UserKey,
 };
 
 use super::error::InText as _;

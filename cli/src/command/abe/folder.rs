@@ -98,7 +98,8 @@ impl Folder {
     /// Writes the ledger; durable when this returns.
     pub(crate) fn keep(&self, ledger: &Ledger) -> Result<(), AbeError> {
         let place = self.path.join(LEDGER);
-        let text = ledger.to_text().map_err(|error| AbeError::Ledger { path: place.clone(), error: error.to_string() })?;
+        let text =
+            ledger.to_text().map_err(|error| AbeError::Ledger { path: place.clone(), error: error.to_string() })?;
         Ok(whole_file::write(&place, &text, Readers::Owner, true)?)
     }
 
@@ -111,7 +112,11 @@ impl Folder {
 
     /// Puts a new version in the place of `former`, which stays whole in a folder below: keys of its own can still be
     /// issued and revoked there.
-    pub(crate) fn replace(&self, former: (&Authority, &Ledger), new: (&Authority, &Ledger)) -> Result<PathBuf, AbeError> {
+    pub(crate) fn replace(
+        &self,
+        former: (&Authority, &Ledger),
+        new: (&Authority, &Ledger),
+    ) -> Result<PathBuf, AbeError> {
         let below = self.path.join(format!("former-{}", former.1.version));
         folder_of_owner(&below)?;
         Self::lock(&below)?.found(former.0, former.1)?;

@@ -97,7 +97,10 @@ fn of_key(parameters: &PublicParameters, key: &UserKey) -> Value {
 
 /// What a key holds, for people. Of the prefixes of a number or a date, of which every key holds all, the longest says it.
 pub(super) fn in_brief(attributes: Vec<String>) -> Vec<String> {
-    let says = |text: &String| match text.rsplit_once(": ").and_then(|(_, rest)| rest.strip_suffix(" bits")?.split_once('/')) {
+    let says = |text: &String| match text
+        .rsplit_once(": ")
+        .and_then(|(_, rest)| rest.strip_suffix(" bits")?.split_once('/'))
+    {
         Some((prefix, width)) => {
             let digits = prefix.rsplit(' ').next().unwrap_or_default();
             width.parse() == Ok(digits.len()) && digits.bytes().all(|digit| matches!(digit, b'0' | b'1'))
@@ -165,9 +168,8 @@ fn of_stanza(stanza: &Stanza) -> Value {
         StanzaKind::RSA => {
             RsaStanza::read(stanza).map(|read| read.map(|read| json!({ "recipient": hex(read.fingerprint) })))
         }
-        StanzaKind::ALL_OF => AllOfStanza::read(stanza).map(|read| {
-            read.map(|read| json!({ "parts": read.parts().iter().map(of_stanza).collect::<Vec<_>>() }))
-        }),
+        StanzaKind::ALL_OF => AllOfStanza::read(stanza)
+            .map(|read| read.map(|read| json!({ "parts": read.parts().iter().map(of_stanza).collect::<Vec<_>>() }))),
         _ => None,
     };
     let shown = match read {

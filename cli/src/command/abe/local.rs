@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use wardkeep_abe::{
-    Attributes, Authority, AuthorityId, Bucket, BucketLength, Dates, Grant, IssueError, Narrowing, PublicParameters, Serial,
-    Terms, UserKey, to_key_file,
+    Attributes, Authority, AuthorityId, Bucket, BucketLength, Dates, Grant, IssueError, Narrowing, PublicParameters,
+    Serial, Terms, UserKey, to_key_file,
 };
 
 use super::error::InText as _;
@@ -111,7 +111,9 @@ pub(super) fn issue(format: Format, args: &args::Issue) -> Result<(), CommandErr
         Some(choice) => Some(number(&folder, &mut ledger, choice, (parameters.terms(), valid_until))?),
     };
     if serial.is_some() && valid_until.is_none() {
-        output::remark("wardkeep: a key that does not expire opens nothing that was sealed with a list of revoked keys");
+        output::remark(
+            "wardkeep: a key that does not expire opens nothing that was sealed with a list of revoked keys",
+        );
     }
     let grant = Grant { attributes: &attributes, valid_until, serial };
     let key = authority.issue(&grant, seed(&machine)?).map_err(AbeError::from)?;

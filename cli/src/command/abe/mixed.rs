@@ -14,7 +14,8 @@ use wardkeep_client::wire;
 use wardkeep_client::wire::data_key::UnwrapDataKey;
 use wardkeep_client::{EncryptionContext, KeyId};
 use wardkeep_envelope::{
-    AbeReader, AbeRecipient, AllOf, AllOfStanza, DataKey, FileKey, Opener, Recipient, Sealer, Stanza, Unwrap, WrappedKey,
+    AbeReader, AbeRecipient, AllOf, AllOfStanza, DataKey, FileKey, Opener, Recipient, Sealer, Stanza, Unwrap,
+    WrappedKey,
 };
 
 use super::content::{context_bytes, explained, pour_into};
@@ -110,9 +111,9 @@ fn beside(stanzas: &[Stanza], reader: &AbeReader<'_>) -> Option<WrappedKey> {
         return None;
     }
     let combined = stanzas.iter().filter_map(|stanza| AllOfStanza::read(stanza)?.ok());
-    combined.filter(|combined| combined.parts().iter().any(opens)).find_map(|combined| {
-        combined.parts().iter().find_map(|part| WrappedKey::read(part)?.ok())
-    })
+    combined
+        .filter(|combined| combined.parts().iter().any(opens))
+        .find_map(|combined| combined.parts().iter().find_map(|part| WrappedKey::read(part)?.ok()))
 }
 
 fn generated(key: &KeyId, context: &EncryptionContext, connection: &Connection) -> Result<DataKey, CommandError> {

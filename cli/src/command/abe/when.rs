@@ -42,7 +42,8 @@ impl FromStr for When {
         if let Ok(number) = text.parse() {
             return Ok(Self::Bucket(number));
         }
-        let form = || "write `today`, a date as 2026-12-31, a moment as 2026-12-31T15:00:00Z, or the number of a time bucket";
+        let form =
+            || "write `today`, a date as 2026-12-31, a moment as 2026-12-31T15:00:00Z, or the number of a time bucket";
         let dashed = text.len() == 10 && text.as_bytes().get(4) == Some(&b'-');
         if dashed {
             return text.parse().map(Self::Day).map_err(|_| form().to_owned());
@@ -130,7 +131,9 @@ mod tests {
 
     #[test]
     fn what_is_no_moment_is_refused_with_the_forms_there_are() {
-        for bad in ["", "tomorrow", "2026-02-30", "2026-13-01", "31.12.2026", "2026-12-31 15", "-1", "4294967296", "0x10"] {
+        for bad in
+            ["", "tomorrow", "2026-02-30", "2026-13-01", "31.12.2026", "2026-12-31 15", "-1", "4294967296", "0x10"]
+        {
             let refused = bad.parse::<When>().unwrap_err();
             assert!(refused.contains("2026-12-31"), "{bad}: {refused}");
         }
