@@ -20,8 +20,9 @@ fn rules() -> BundleSource {
     bundle::with_policy(
         bundle::tested(),
         r#"
-        @id("desk-and-chat-act") permit (
-            principal in [Service::"desk", Service::"chat"], action == Wardkeep::Action::"actFor", resource is User);
+        @id("services-act") permit (
+            principal is Service, action == Wardkeep::Action::"actFor", resource is User)
+        when { [Service::"desk", Service::"chat"].contains(principal) };
         @id("desk-issues") permit (
             principal == Service::"desk", action == Wardkeep::Action::"IssueUserKeyFor",
             resource in Wardkeep::Ring::"mine");
