@@ -71,7 +71,7 @@ mod value;
 
 #[cfg(test)]
 mod attacks;
-#[cfg(all(test, feature = "blst"))]
+#[cfg(test)]
 mod vectors;
 
 pub use attributes::{AttributeError, Attributes};
@@ -89,7 +89,7 @@ pub use parameters::Scheme;
 pub use policy::{AccessPolicy, MAX_POLICY, MAX_ROWS};
 pub use revocation::{Dates, MAX_REVOKED, RevocationList};
 pub use schema::{Declaration, EncodingDefect, Schema, SchemaError, Type, ValueDefect};
-pub use secret::{RecordKey, RecordKeys, Secret};
+pub use secret::Secret;
 pub use seed::Seed;
 pub use syntax::{NameDefect, Position, SyntaxError, TextDefect};
 pub use validity::{Bucket, BucketLength, Serial, Terms};

@@ -21,7 +21,7 @@ use zeroize::Zeroizing;
 use self::aged::{Aged, Moment};
 use crate::system::Steady;
 
-mod aged;
+pub(crate) mod aged;
 
 /// How often and how long data keys may be used again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,8 +4,8 @@ use std::error::Error as StdError;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{ACCEPT, CONTENT_TYPE, IF_MATCH, RETRY_AFTER};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response};
+use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_MATCH, IF_NONE_MATCH, RETRY_AFTER};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use serde::Serialize;
@@ -35,6 +35,7 @@ pub(crate) struct Call {
     body: Option<Bytes>,
     safety: Safety,
     if_match: Option<u64>,
+    if_none_match: Option<String>,
     idempotency: Idempotency,
 }
 
@@ -62,6 +63,18 @@ pub(crate) struct Sender<'a> {
 pub(crate) struct Answer {
     body: Zeroizing<Vec<u8>>,
     request: RequestId,
+    kept: Kept,
+}
+
+/// What an answer says of being kept (RFC 9111).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Kept {
+    /// 304: what the caller has under the tag it named is the answer.
+    pub(crate) unchanged: bool,
+    /// The answer's `ETag`, as it came.
+    pub(crate) tag: Option<String>,
+    /// How long it may be used without asking again; nothing where it does not say.
+    pub(crate) life: Duration,
 }
 
 impl Call {
@@ -87,7 +100,7 @@ impl Call {
 
     fn new(method: Method, path: impl Into<String>, safety: Safety) -> Self {
         let idempotency = Idempotency::IfGiven;
-        Self { method, path: path.into(), body: None, safety, if_match: None, idempotency }
+        Self { method, path: path.into(), body: None, safety, if_match: None, if_none_match: None, idempotency }
     }
 
     /// With a JSON body.
@@ -106,6 +119,12 @@ impl Call {
     /// Only if the thing still has that revision.
     pub(crate) fn if_revision(mut self, revision: Option<u64>) -> Self {
         self.if_match = revision;
+        self
+    }
+
+    /// Only if the thing no longer has that tag; the answer may then be that it has ([`Kept::unchanged`]).
+    pub(crate) fn unless_tagged(mut self, tag: Option<String>) -> Self {
+        self.if_none_match = tag;
         self
     }
 }
@@ -148,6 +167,9 @@ impl Sender<'_> {
         if let Some(revision) = call.if_match {
             headers.insert(IF_MATCH, text_header(&format!("\"{revision}\""), "the revision")?);
         }
+        if let Some(tag) = &call.if_none_match {
+            headers.insert(IF_NONE_MATCH, text_header(tag, "the tag")?);
+        }
         match (self.idempotency_key, call.idempotency) {
             (Some(key), _) => {
                 headers.insert(IDEMPOTENCY_KEY, text_header(key, "the idempotency key")?);
@@ -170,9 +192,11 @@ impl Sender<'_> {
         let response = self.pool.request(message).await.map_err(|error| self.broken(error, request))?;
         let status = response.status();
         let retry_after = retry_after(response.headers());
+        let unchanged = status == StatusCode::NOT_MODIFIED && call.if_none_match.is_some();
+        let kept = Kept { unchanged, ..Kept::of(response.headers()) };
         let body = self.collect(response, request).await?;
-        if status.is_success() {
-            return Ok(Answer { body, request: request.clone() });
+        if status.is_success() || unchanged {
+            return Ok(Answer { body, request: request.clone(), kept });
         }
         match serde_json::from_slice::<Problem>(&body) {
             Ok(mut problem) => {
@@ -234,6 +258,11 @@ impl Answer {
         self.body.to_vec()
     }
 
+    /// What it says of being kept.
+    pub(crate) fn kept(&self) -> &Kept {
+        &self.kept
+    }
+
     /// The id that the call went under.
     pub(crate) fn request(&self) -> &RequestId {
         &self.request
@@ -243,6 +272,27 @@ impl Answer {
     pub(crate) fn unreadable(&self) -> CallError {
         CallError::Protocol { fault: ProtocolFault::Body, request: self.request.clone() }
     }
+}
+
+impl Kept {
+    fn of(headers: &HeaderMap) -> Self {
+        let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+        let life = text(CACHE_CONTROL).map_or(Duration::ZERO, life);
+        Self { unchanged: false, tag: text(ETAG).map(str::to_owned), life }
+    }
+}
+
+/// `max-age` of `Cache-Control`, unless something else there forbids keeping.
+fn life(directives: &str) -> Duration {
+    let mut life = Duration::ZERO;
+    for directive in directives.split(',').map(str::trim) {
+        match directive.split_once('=') {
+            Some(("max-age", seconds)) => life = seconds.parse().map_or(Duration::ZERO, Duration::from_secs),
+            _ if matches!(directive, "no-store" | "no-cache") => return Duration::ZERO,
+            _ => {}
+        }
+    }
+    life
 }
 
 /// One segment of a path, with everything that could end it or mean something else written as `%XX`.

@@ -7,6 +7,7 @@ use serde::de::DeserializeOwned;
 use wardkeep_api::whoami::WhoAmI;
 use wardkeep_model::{Clock, EntityUid, Entropy, RequestId};
 
+use crate::authorities::Published;
 use crate::cache::{Cache, Holder};
 use crate::call::{Answer, Call, Sender};
 use crate::connect::Link;
@@ -30,6 +31,7 @@ pub struct Client {
 pub(crate) struct Shared {
     pub(crate) link: Link,
     pub(crate) cache: Cache,
+    pub(crate) published: Published,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
 }
@@ -54,9 +56,10 @@ impl Client {
         steady: Arc<dyn Steady>,
         entropy: Arc<dyn Entropy>,
     ) -> Result<Self, CredentialError> {
-        let cache = Cache::new(settings.cache, clock.clone(), steady);
+        let cache = Cache::new(settings.cache, clock.clone(), steady.clone());
+        let published = Published::new(clock.clone(), steady);
         let limit = settings.timeouts.request;
-        let shared = Arc::new(Shared { link: Link::new(settings)?, cache, clock, entropy });
+        let shared = Arc::new(Shared { link: Link::new(settings)?, cache, published, clock, entropy });
         // The keeper ends with the last clone: it holds the client only while it looks at it.
         tokio::spawn(renew::keep(Arc::downgrade(&shared)));
         Ok(Self { shared, subject: None, idempotency_key: None, request: None, limit })

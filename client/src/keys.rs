@@ -140,6 +140,6 @@ impl Keys<'_> {
 }
 
 /// A key id holds only characters that mean nothing in a path.
-fn path(key: &KeyId) -> String {
+pub(crate) fn path(key: &KeyId) -> String {
     format!("{KEYS}/{key}")
 }

@@ -40,6 +40,7 @@
 //! | [`settings`], [`error`] | address, files, timeouts; typed errors, each with the request's id |
 //! | [`records`], [`streams`] | protect and read records, whole or as streams |
 //! | [`keys`], [`rings`], [`data_keys`], [`crypto`] | the key service's verbs |
+//! | [`abe`], [`authorities`], [`user_keys`], [`recipients`] | attribute-based encryption: seal and open off line; who issues |
 //! | [`admin`] | policies, entities, roles, certificates, audit, configuration |
 //! | [`enrol`], [`renew`] | how a certificate comes into being and stays valid |
 //! | [`cache`] | data keys that may be used again, and their bounds |
@@ -48,7 +49,9 @@
 
 #![forbid(unsafe_code)]
 
+pub mod abe;
 pub mod admin;
+pub mod authorities;
 pub mod cache;
 pub mod connect;
 pub mod credential;
@@ -57,6 +60,7 @@ pub mod data_keys;
 pub mod enrol;
 pub mod error;
 pub mod keys;
+pub mod recipients;
 pub mod records;
 pub mod renew;
 pub mod rings;
@@ -64,6 +68,7 @@ pub mod settings;
 pub mod streams;
 pub mod system;
 pub mod unwrap;
+pub mod user_keys;
 
 mod call;
 mod certify;
@@ -79,6 +84,8 @@ mod testing;
 #[doc = include_str!("../../README.md")]
 struct Readme;
 
+pub use abe::AbeError;
+pub use authorities::AuthorityError;
 pub use cache::CacheLimits;
 pub use client::Client;
 pub use credential::{CertificateInfo, CredentialError};
@@ -89,6 +96,7 @@ pub use records::{Claims, Record, RecordError, inspect};
 pub use renew::RenewError;
 pub use settings::{Address, Renewal, Settings, SettingsError};
 pub use unwrap::RsaHolder;
+pub use user_keys::UserKeyError;
 /// The request and answer types as they travel.
 pub use wardkeep_api as wire;
 pub use wardkeep_model::{

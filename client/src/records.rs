@@ -345,11 +345,11 @@ pub(crate) fn renewable<R: std::io::Read>(opener: &Opener<R>) -> Result<WrappedK
     named.next().ok_or(RecordError::NoServerKey)
 }
 
-fn envelope_key(key: &str, wrapped: &[u8], plain: &PlainDataKey) -> Result<DataKey, RecordError> {
+pub(crate) fn envelope_key(key: &str, wrapped: &[u8], plain: &PlainDataKey) -> Result<DataKey, RecordError> {
     Ok(DataKey::new(key, wrapped.to_vec(), FileKey::from_bytes(*plain.expose()))?)
 }
 
-fn plain_key(secret: Option<Secret>) -> Option<Arc<PlainDataKey>> {
+pub(crate) fn plain_key(secret: Option<Secret>) -> Option<Arc<PlainDataKey>> {
     let mut bytes = Zeroizing::new([0; 32]);
     let secret = secret?;
     bytes.copy_from_slice(secret.expose().first_chunk::<32>().filter(|_| secret.expose().len() == 32)?);

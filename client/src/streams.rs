@@ -110,7 +110,7 @@ impl Client {
 }
 
 /// `io::copy` with a buffer that holds a few chunks and is zeroed afterwards, for it holds plaintext.
-fn copy(mut input: impl Read, output: &mut impl Write) -> Result<u64, RecordError> {
+pub(crate) fn copy(mut input: impl Read, output: &mut impl Write) -> Result<u64, RecordError> {
     let mut buffer = Zeroizing::new(vec![0; 4 * CHUNK]);
     let mut total = 0;
     loop {

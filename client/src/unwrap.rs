@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 
 use aws_lc_rs::encoding::{AsDer, PublicKeyX509Der};
-use aws_lc_rs::rsa::{OAEP_SHA256_MGF1SHA256, OaepPrivateDecryptingKey, PrivateDecryptingKey};
+use aws_lc_rs::rsa::{KeySize, OAEP_SHA256_MGF1SHA256, OaepPrivateDecryptingKey, PrivateDecryptingKey};
 use rustls_pki_types::PrivatePkcs8KeyDer;
 use rustls_pki_types::pem::PemObject as _;
 use sha2::{Digest as _, Sha256};
@@ -15,6 +15,7 @@ use wardkeep_api::data_key::Recipient;
 use wardkeep_envelope::{FileKey, OAEP_LABEL, Opener, RsaStanza, Stanza, StanzaKind, Unwrap, UnwrapError};
 use zeroize::Zeroizing;
 
+use crate::authorities::hex;
 use crate::cache::PlainDataKey;
 use crate::files;
 use crate::records::{RecordError, claimed_context};
@@ -43,6 +44,9 @@ pub enum HolderError {
     /// It is not a sound RSA private key in PKCS#8.
     #[error("the private key is not RSA in PKCS#8 PEM (`BEGIN PRIVATE KEY`)")]
     NotRsa,
+    /// None could be made.
+    #[error("the cryptography library could not make an RSA key")]
+    NotMade,
     /// Its modulus is too short or too long.
     #[error("the RSA private key has {bits} bits: use 3072 to 8192")]
     Size {
@@ -70,6 +74,19 @@ impl RsaHolder {
         let key = PrivateDecryptingKey::from_pkcs8(der.secret_pkcs8_der());
         zeroize::Zeroize::zeroize(&mut der);
         let key = key.map_err(|_| HolderError::NotRsa)?;
+        Self::of(key)
+    }
+
+    /// A new key pair of 3072 bits, in this process's memory only: what is sealed for it is lost with it. Takes some
+    /// hundred milliseconds of one processor.
+    ///
+    /// # Errors
+    /// [`HolderError::NotMade`].
+    pub fn generate() -> Result<Self, HolderError> {
+        Self::of(PrivateDecryptingKey::generate(KeySize::Rsa3072).map_err(|_| HolderError::NotMade)?)
+    }
+
+    fn of(key: PrivateDecryptingKey) -> Result<Self, HolderError> {
         if !BITS.contains(&key.key_size_bits()) {
             return Err(HolderError::Size { bits: key.key_size_bits() });
         }
@@ -88,6 +105,12 @@ impl RsaHolder {
     #[must_use]
     pub fn recipient(&self) -> Recipient {
         Recipient::Spki(Base64(self.public_key.clone()))
+    }
+
+    /// SHA-256 of the public half, in hexadecimal: its name in answers and in the audit log.
+    #[must_use]
+    pub fn fingerprint(&self) -> String {
+        hex(&Sha256::digest(&self.public_key))
     }
 
     /// Opens a data key that the key service sealed for this key (`for_recipient`: OAEP, SHA-256, empty label).

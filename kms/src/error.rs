@@ -139,7 +139,9 @@ pub enum KmsError {
     #[error("version {newest} is the newest, not {version}: leave the version out, or name the newest")]
     NotNewest { version: KeyVersion, newest: KeyVersion },
     /// The bundle declares other attributes than the authority version was made with.
-    #[error("the bundle in force declares other attributes or terms than version {version} was made with: rotate the authority")]
+    #[error(
+        "the bundle in force declares other attributes or terms than version {version} was made with: rotate the authority"
+    )]
     SchemaDiffers { version: KeyVersion },
     /// The life of a user key is out of bounds.
     #[error("a user key is valid for 1 to {max} seconds")]

@@ -140,7 +140,8 @@ impl App {
         let damaged = health.examination == Examination::Damaged;
         let damage = damaged.then_some("the check of everything on disk found damage: see the log, restore a backup");
         let wide = self.kms.widest_cover().is_some_and(|cover| cover.rows > COVER_ROWS);
-        let cover = wide.then_some("a revocation list takes most rows of a formula: rotate the authority, re-issue its keys");
+        let cover =
+            wide.then_some("a revocation list takes most rows of a formula: rotate the authority, re-issue its keys");
         let started = self.ready.get();
         vec![
             ("started", started, (!started).then_some("starting or stopping")),

@@ -20,8 +20,9 @@ fn rules() -> BundleSource {
     bundle::with_policy(
         bundle::tested(),
         r#"
-        @id("desk-and-chat-act") permit (
-            principal in [Service::"desk", Service::"chat"], action == Wardkeep::Action::"actFor", resource is User);
+        @id("services-act") permit (
+            principal is Service, action == Wardkeep::Action::"actFor", resource is User)
+        when { [Service::"desk", Service::"chat"].contains(principal) };
         @id("desk-issues") permit (
             principal == Service::"desk", action == Wardkeep::Action::"IssueUserKeyFor",
             resource in Wardkeep::Ring::"mine");
@@ -237,11 +238,15 @@ async fn an_authority_is_made_of_what_the_bundle_declares() {
     let refused = house.post(&ann, "/v1/keys", make("mine/other")).await;
     assert_eq!(refused.said(), (422, "authority-undeclared"));
     assert!(refused.text().contains("[authorities."), "{}", refused.text());
-    assert_eq!(house.post(&ann, "/v1/user-keys", json!({"key": "mine/none"})).await.said(), (422, "authority-undeclared"));
+    assert_eq!(
+        house.post(&ann, "/v1/user-keys", json!({"key": "mine/none"})).await.said(),
+        (422, "authority-undeclared")
+    );
 
     // A bundle that declares more for the same key: nothing is issued until a rotation takes it up.
     let mut more = rules();
-    more.manifest = more.manifest.replacen("nick = {", "name = { declare = \"text\", attribute = \"nick\" }\nnick = {", 1);
+    more.manifest =
+        more.manifest.replacen("nick = {", "name = { declare = \"text\", attribute = \"nick\" }\nnick = {", 1);
     let _in_force = house.post(&house.admin, "/v1/bundles", bundle::activation(&more)).await.ok();
     let refused = house.post(&ann, "/v1/user-keys", json!({"key": "mine/abe"})).await;
     assert_eq!(refused.said(), (409, "authority-schema-differs"));

@@ -1,82 +1,55 @@
-//! Many records under one formula: one encapsulation, and a key of its own for every record.
+//! Many records under one formula: one encapsulation, and a box with a key of its own for every record, as
+//! `wardkeep_envelope::batch` makes them. Over the product's backend alone: envelopes know no other.
 
-use std::cell::RefCell;
+use wardkeep_abe::{AccessPolicy, Attributes, Authority, AuthorityId, Grant, Schema, Terms, UserKey};
+use wardkeep_envelope::batch::{BatchOpener, BatchSealer};
+use wardkeep_envelope::{AbeReader, AbeRecipient, FileKey};
 
-use aes_gcm::aead::AeadInOut;
-use aes_gcm::{Aes256Gcm, KeyInit};
-use wardkeep_abe::RecordKeys;
-
-use crate::side::Side;
-use crate::{Bench, Fail};
+use crate::policy::Policy;
+use crate::sample::{self, Limits};
+use crate::{Fail, USES};
 
 const RECORDS: u32 = 1_000;
 const RECORD: usize = 1_024;
-/// AES-GCM's tag.
-const TAG: usize = 16;
-
-/// A record as it is stored: commitment to its key, tag, and its bytes sealed in place.
-struct Stored {
-    commitment: [u8; 32],
-    tag: [u8; TAG],
-    bytes: Vec<u8>,
-}
+const CONTEXT: &[u8] = b"ward 7";
 
 /// Prints microseconds a record; returns the milliseconds of the slower way.
-pub(crate) fn measure<S: Side>(bench: &Bench<'_, S>) -> Result<f64, Fail> {
-    bench.warm(&bench.policy.text)?;
-    let public = S::parameters(&bench.authority);
-    let plain = || Ok(RefCell::new(vec![vec![0x5a; RECORD]; RECORDS as usize]));
-    let seal = |records: &RefCell<Vec<Vec<u8>>>| {
-        let (sealed, secret) = S::seal(public, &bench.policy.text)?;
-        Ok((sealed, seal_all(&secret.records(), &mut records.borrow_mut())?))
-    };
-    let (sealed, stored) = seal(&plain()?)?;
-    let copy = || Ok(RefCell::new(stored.iter().map(Stored::copy).collect::<Vec<_>>()));
-    let open = |records: &RefCell<Vec<Stored>>| {
-        open_all(&S::open(public, &bench.key, &sealed)?.records(), &mut records.borrow_mut())
-    };
-    let opened = copy()?;
-    open(&opened)?;
-    if opened.borrow().iter().any(|record| record.bytes != [0x5a; RECORD]) {
+pub(crate) fn measure(limits: &Limits) -> Result<f64, Fail> {
+    let policy = Policy::named("and10")?;
+    let authority = Authority::generate(AuthorityId([7; 16]), Schema::default(), Terms::default(), sample::seed());
+    let attributes = Attributes::parse(&policy.attributes, authority.parameters().schema())?;
+    let grant = Grant { attributes: &attributes, valid_until: None, serial: None };
+    let key = authority.issue(&grant, sample::seed())?;
+    let record = vec![0x5a; RECORD];
+    let batch = || seal(&authority, &policy.text, &record);
+    for _ in 0..USES {
+        batch()?;
+    }
+    let (header, boxes) = batch()?;
+    let open = || open(&authority, &key, &header, &boxes);
+    if open()?.iter().any(|opened| *opened != record) {
         return Err("a record opened to something else than was sealed".into());
     }
-    let sealing = bench.limits.time_each(RECORDS, [S::PEER, "batch-seal", &bench.policy.name], plain, seal)?;
-    let opening = bench.limits.time_each(RECORDS, [S::PEER, "batch-open", &bench.policy.name], copy, open)?;
+    let nothing = || Ok(());
+    let sealing = limits.time_each(RECORDS, ["wardkeep", "batch-seal", &policy.name], nothing, |()| batch())?;
+    let opening = limits.time_each(RECORDS, ["wardkeep", "batch-open", &policy.name], nothing, |()| open())?;
     Ok(sealing.max(opening))
 }
 
-fn seal_all(keys: &RecordKeys, records: &mut Vec<Vec<u8>>) -> Result<Vec<Stored>, Fail> {
-    (0..)
-        .zip(records.drain(..))
-        .map(|(number, mut bytes)| {
-            let key = keys.key(number);
-            // A key for one record: its nonce never comes twice.
-            let tag = cipher(key.expose())?.encrypt_inout_detached(&[0; 12].into(), &[], bytes.as_mut_slice().into());
-            Ok(Stored { commitment: *key.commitment(), tag: tag.map_err(|_| "too long for AES-GCM")?.into(), bytes })
-        })
-        .collect()
+type Sealed = (Vec<u8>, Vec<Vec<u8>>);
+
+fn seal(authority: &Authority, policy: &str, record: &[u8]) -> Result<Sealed, Fail> {
+    let mut random = sample::random;
+    let recipient = AbeRecipient::new(authority.parameters(), AccessPolicy::parse(policy, authority.parameters())?);
+    let file_key = FileKey::random(&mut random)?;
+    let mut sealer = BatchSealer::new(&file_key, &[&recipient], CONTEXT, &mut random)?;
+    let boxes = (0..RECORDS).map(|number| sealer.seal(&number.to_be_bytes(), record)).collect::<Result<_, _>>()?;
+    Ok((sealer.header().to_vec(), boxes))
 }
 
-fn open_all(keys: &RecordKeys, records: &mut [Stored]) -> Result<(), Fail> {
-    for (number, record) in (0..).zip(records) {
-        let key = keys.key(number);
-        if *key.commitment() != record.commitment {
-            return Err("a record of another batch".into());
-        }
-        let (nonce, tag) = ([0; 12].into(), record.tag.into());
-        let opened =
-            cipher(key.expose())?.decrypt_inout_detached(&nonce, &[], record.bytes.as_mut_slice().into(), &tag);
-        opened.map_err(|_| "a record was changed")?;
-    }
-    Ok(())
-}
-
-fn cipher(key: &[u8; 32]) -> Result<Aes256Gcm, Fail> {
-    Aes256Gcm::new_from_slice(key).map_err(|_| "a key of AES-256 has 32 bytes".into())
-}
-
-impl Stored {
-    fn copy(&self) -> Self {
-        Self { commitment: self.commitment, tag: self.tag, bytes: self.bytes.clone() }
-    }
+fn open(authority: &Authority, key: &UserKey, header: &[u8], boxes: &[Vec<u8>]) -> Result<Vec<Vec<u8>>, Fail> {
+    let holder = AbeReader::new(authority.parameters(), key)?;
+    let reader = BatchOpener::from_bytes(header)?.reader(&[&holder], CONTEXT)?;
+    let opened = (0..RECORDS).zip(boxes).map(|(number, sealed)| reader.open(sealed, &number.to_be_bytes()));
+    Ok(opened.collect::<Result<_, _>>()?)
 }

@@ -4,6 +4,7 @@
 //! `benches/abe/peers` do. BACKEND is `blst` or, with the feature, `ark`. A policy is `and<n>`, `mixed10`, or `batch`.
 //! `benches/abe/run` calls it and makes tables and plots of what it prints.
 
+#[cfg(feature = "blst")]
 mod batch;
 mod policy;
 mod sample;
@@ -44,7 +45,11 @@ fn run(arguments: &[String]) -> Result<(), Fail> {
     let (limits, names) = Limits::from_arguments(rest)?;
     match backend.as_str() {
         #[cfg(feature = "blst")]
-        "blst" => every::<side::Blst>(&limits, names),
+        "blst" => match names.iter().position(|name| name == "batch") {
+            Some(_) if names.len() == 1 => batch::measure(&limits).map(drop),
+            Some(_) => Err("`batch` is measured by itself".into()),
+            None => every::<side::Blst>(&limits, names),
+        },
         #[cfg(feature = "arkworks")]
         "ark" => every::<side::Ark>(&limits, names),
         _ => Err(format!("no backend `{backend}` in this build: blst, or ark with the feature `arkworks`").into()),
@@ -58,8 +63,7 @@ fn every<S: Side>(limits: &Limits, names: &[String]) -> Result<(), Fail> {
             eprintln!("{} {name}: left out, the point before took {slowest:.0} ms", S::PEER);
             continue;
         }
-        let bench = Bench::<S>::new(limits, Policy::named(if name == "batch" { "and10" } else { name })?)?;
-        slowest = if name == "batch" { batch::measure(&bench)? } else { bench.measure()? };
+        slowest = Bench::<S>::new(limits, Policy::named(name)?)?.measure()?;
     }
     Ok(())
 }

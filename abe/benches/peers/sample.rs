@@ -69,3 +69,12 @@ pub(crate) fn seed() -> Seed {
     let count = COUNT.fetch_add(1, Ordering::Relaxed).to_be_bytes();
     Seed::new(std::array::from_fn(|index| count.get(index).copied().unwrap_or(0x5a)))
 }
+
+/// The same as bytes for what asks for a source of randomness.
+#[cfg(feature = "blst")]
+pub(crate) fn random(out: &mut [u8]) -> Result<(), wardkeep_envelope::RandomFailed> {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let count = COUNT.fetch_add(1, Ordering::Relaxed).to_be_bytes();
+    out.iter_mut().zip(count.iter().cycle()).for_each(|(byte, part)| *byte = *part);
+    Ok(())
+}

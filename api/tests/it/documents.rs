@@ -36,8 +36,8 @@ fn words<T: PartialSchema + serde::de::DeserializeOwned>(count: usize) {
 
 #[test]
 fn words_are_listed_and_read() {
-    words::<KeySpec>(5);
-    words::<KeyUsage>(3);
+    words::<KeySpec>(6);
+    words::<KeyUsage>(4);
     words::<KeyState>(6);
     words::<Role>(4);
     words::<TokenState>(4);

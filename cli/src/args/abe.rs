@@ -1,6 +1,8 @@
 //! The noun of attribute-based encryption: `local` with files alone, `inspect`, `explain`. What calls a server stands
 //! beside `local`.
 
+pub(crate) mod remote;
+
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
@@ -15,6 +17,21 @@ pub(crate) enum Abe {
     /// With files alone, without a server: an authority in a folder, keys and protected files.
     #[command(subcommand)]
     Local(Local),
+    /// Authorities of the key service.
+    #[command(subcommand)]
+    Authority(remote::Authority),
+    /// User keys that the key service issues.
+    #[command(subcommand)]
+    Key(remote::UserKey),
+    /// Public keys registered for people, for whom others have user keys issued.
+    #[command(subcommand)]
+    Recipient(remote::Recipient),
+    /// Protect a file under a policy, with what the server publishes of an authority.
+    Seal(remote::RemoteSeal),
+    /// Open a protected file with a user key; off line, unless the file asks for a decision of the key service.
+    Open(remote::RemoteOpen),
+    /// Fetch the newest signed list of revoked keys into a file, for whoever seals off line.
+    Revocations(remote::Fetch),
     /// Show what a file of attribute-based encryption says; never anything secret.
     Inspect(Inspect),
     /// Show what a policy asks for, and what a holder has of it.

@@ -89,10 +89,10 @@ pub(crate) struct KeyCreate {
     #[arg(value_parser = KeyId::parse)]
     pub(crate) key: KeyId,
     /// What it is made of.
-    #[arg(long, env = "WARDKEEP_SPEC", value_parser = ["aes-256-gcm", "rsa-3072", "rsa-4096", "ec-p256", "ed25519"])]
+    #[arg(long, env = "WARDKEEP_SPEC", value_parser = ["aes-256-gcm", "rsa-3072", "rsa-4096", "ec-p256", "ed25519", "fabeo-bls12-381"])]
     pub(crate) spec: String,
     /// The one thing it is for.
-    #[arg(long, env = "WARDKEEP_USAGE", value_parser = ["wrap", "encrypt", "sign"])]
+    #[arg(long, env = "WARDKEEP_USAGE", value_parser = ["wrap", "encrypt", "sign", "issue"])]
     pub(crate) usage: String,
     /// A label, `name=value`; may be given again.
     #[arg(long = "label", env = "WARDKEEP_LABELS", value_delimiter = ',', value_parser = pair, value_name = "NAME=VALUE")]

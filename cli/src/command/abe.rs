@@ -1,15 +1,20 @@
 //! `wardkeep abe`: attribute-based encryption. `local` works with files alone; what calls a server is a verb of its own
 //! beside it.
 
+mod authority;
 mod content;
+mod custody;
 mod error;
 mod explain;
 mod files;
 mod folder;
 mod inspect;
+mod key;
 mod ledger;
 mod local;
 pub(super) mod mixed;
+mod recipient;
+mod seal;
 pub(crate) mod text;
 pub(crate) mod when;
 
@@ -39,6 +44,12 @@ pub(crate) fn run(format: Format, verb: Abe) -> Result<(), CommandError> {
             Local::Rotate(args) => local::rotate(format, &args),
             Local::Delegate(args) => local::delegate(format, args),
         },
+        Abe::Authority(verb) => authority::run(format, verb),
+        Abe::Key(verb) => key::run(format, verb),
+        Abe::Recipient(verb) => recipient::run(format, verb),
+        Abe::Seal(args) => seal::run(format, args),
+        Abe::Open(args) => mixed::open(format, args),
+        Abe::Revocations(args) => authority::revocations(format, args),
         Abe::Inspect(args) => inspect::run(format, &args),
         Abe::Explain(args) => explain::run(format, &args),
     }

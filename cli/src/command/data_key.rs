@@ -81,7 +81,7 @@ fn wrapped(source: &Source) -> Result<Vec<u8>, CommandError> {
 }
 
 /// An RSA public key: PEM, `BEGIN PUBLIC KEY` (RFC 7468 section 13), or a JSON Web Key (RFC 7517).
-fn recipient(path: &Path) -> Result<Recipient, CommandError> {
+pub(super) fn recipient(path: &Path) -> Result<Recipient, CommandError> {
     let text = std::fs::read_to_string(path).map_err(FileError::at("read", path))?;
     if text.trim_start().starts_with('{') {
         let fault = |error| CommandError::JsonFile { path: path.to_owned(), error };

@@ -136,6 +136,21 @@ pub(crate) enum CommandError {
     /// Attribute-based encryption.
     #[error(transparent)]
     Abe(#[from] abe::AbeError),
+    /// Sealing under a policy, with a server.
+    #[error(transparent)]
+    Seal(#[from] wardkeep_client::AbeError),
+    /// What an authority publishes.
+    #[error(transparent)]
+    Authority(#[from] wardkeep_client::AuthorityError),
+    /// A user key of the key service.
+    #[error(transparent)]
+    UserKey(#[from] wardkeep_client::UserKeyError),
+    /// An RSA private key.
+    #[error(transparent)]
+    Holder(#[from] wardkeep_client::unwrap::HolderError),
+    /// Shares that do not give an authority.
+    #[error(transparent)]
+    Escrow(#[from] wardkeep_kms::escrow::EscrowError),
     /// A signal ended it before it was done.
     #[error("stopped before it was done; what was temporary is removed")]
     Stopped(Told),
@@ -160,6 +175,9 @@ impl CommandError {
             Self::Enrol(error) => error.side().into(),
             Self::Renew(error) => error.side().into(),
             Self::Abe(error) => error.blame(),
+            Self::Seal(error) => error.side().into(),
+            Self::Authority(error) => error.side().into(),
+            Self::UserKey(error) => error.side().into(),
             Self::AuditBroken { .. } => Blame::Remote,
             Self::Stopped(told) => Blame::Signal(*told),
             _ => Blame::Local,

@@ -9,6 +9,7 @@ use super::cast::Role;
 use super::denial::Denial;
 use super::readback::{Read, Tally};
 use super::record::Records;
+use super::sealed::Sealed;
 use crate::command::CommandError;
 use crate::output::{self, Format};
 use crate::system::Stopwatch;
@@ -69,6 +70,8 @@ pub(crate) struct Report {
     /// Seconds that the parts took.
     pub(crate) seconds: Seconds,
     rates: Rates,
+    /// Off line.
+    pub(crate) sealed: Sealed,
     /// One refusal of each role.
     pub(crate) denials: Vec<Denial>,
 }
@@ -117,8 +120,22 @@ impl Report {
         output::line("")?;
         output::show(format, &self.by_role(), &["reader", "allowed", "denied"])?;
         output::line("")?;
+        output::line("Off line, with user keys alone (clinic/records-abe):\n")?;
+        output::show(format, &self.sealed.readers, &["reader", "attributes", "opened", "refused"])?;
+        output::line("")?;
         output::show(format, &self.summary(), &[])?;
         Ok(())
+    }
+
+    fn sealed_in_words(&self) -> String {
+        let Sealed { resources, formulas, batches, disagree, revoked_opens, expired_opens, tries, seconds, .. } =
+            &self.sealed;
+        let without = if self.sealed.without_server { "opens" } else { "DOES NOT OPEN" };
+        format!(
+            "{resources} under {formulas} formulas in {batches} batches, {seconds:.1} s; {disagree} differ from plain \
+             evaluation; revoked and expired keys opened {} of {tries}; without the server a file {without}",
+            revoked_opens + expired_opens
+        )
     }
 
     fn by_role(&self) -> serde_json::Value {
@@ -155,6 +172,7 @@ impl Report {
                 ),
             ),
             row("opened again", format!("{} of a sample, by the doctor", self.reopened)),
+            row("sealed by formula", self.sealed_in_words()),
             row("audit log", format!("{audit}, {} records", self.audit_records)),
             row("whole", format!("{:.1} s", self.seconds.whole)),
         ]

@@ -28,7 +28,7 @@ pub(crate) struct Aged<K, V> {
 
 impl Moment {
     /// Whether what was born then is still young. A wall clock that went backwards makes it old, not young.
-    fn is_young(self, born: Self, age: Duration) -> bool {
+    pub(crate) fn is_young(self, born: Self, age: Duration) -> bool {
         self.wall >= born.wall
             && u128::from(self.wall.millis_since(born.wall)) < age.as_millis()
             && self.steady.saturating_sub(born.steady) < age

@@ -64,7 +64,8 @@ fn every_set_of_enough_shares_opens_and_no_smaller_one_does() {
     let secret = b"the master key of an authority";
     let made = packages(3, 5, secret);
     for chosen in 0..1_u32 << 5 {
-        let some: Vec<&Vec<u8>> = made.iter().enumerate().filter(|(at, _)| chosen >> at & 1 == 1).map(|(_, p)| p).collect();
+        let some: Vec<&Vec<u8>> =
+            made.iter().enumerate().filter(|(at, _)| chosen >> at & 1 == 1).map(|(_, p)| p).collect();
         match combine(&some) {
             Ok(recovered) => {
                 assert!(some.len() >= 3, "{chosen:b}");
@@ -181,8 +182,14 @@ fn a_dead_generator_splits_nothing() {
 #[test]
 fn words_say_what_to_do() {
     let said = [
-        (EscrowError::Malformed { at: 2 }, "package 2 is not one of an escrow, or not a whole one: pass it as its custodian got it"),
-        (EscrowError::OtherSet { at: 3 }, "package 3 belongs to another escrow than the first: collect packages of one escrow"),
+        (
+            EscrowError::Malformed { at: 2 },
+            "package 2 is not one of an escrow, or not a whole one: pass it as its custodian got it",
+        ),
+        (
+            EscrowError::OtherSet { at: 3 },
+            "package 3 belongs to another escrow than the first: collect packages of one escrow",
+        ),
         (EscrowError::Twice { number: 4 }, "share 4 stands twice: every custodian has a share of their own"),
         (EscrowError::TooFew { given: 1, threshold: 3 }, "1 shares are not enough: this escrow opens with 3"),
         (EscrowError::Refused, "the shares do not open the authority: one of them is damaged or made up"),

@@ -188,12 +188,7 @@ impl Ledger {
     }
 
     /// Serials that satisfy `such`, at most so many behind one.
-    pub(crate) fn entries(
-        &self,
-        after: Option<u32>,
-        most: usize,
-        such: impl Fn(&Entry) -> bool,
-    ) -> Vec<(u32, Entry)> {
+    pub(crate) fn entries(&self, after: Option<u32>, most: usize, such: impl Fn(&Entry) -> bool) -> Vec<(u32, Entry)> {
         let state = self.read();
         let start = after.map_or(Bound::Unbounded, Bound::Excluded);
         let found = state.entries.range((start, Bound::Unbounded)).filter(|(_, entry)| such(entry));

@@ -143,7 +143,13 @@ pub(crate) fn read_issued(bytes: &[u8]) -> Option<Issued> {
 pub(crate) fn write_ledger(next: u32, list: Option<&List>) -> Option<Zeroizing<Vec<u8>>> {
     let list = list.map(|list| {
         let Dates { number, issued_at, next_update } = list.dates;
-        ListRow { number, issued: issued_at, next_update, signed: STANDARD.encode(&list.signed), cover_rows: list.cover_rows }
+        ListRow {
+            number,
+            issued: issued_at,
+            next_update,
+            signed: STANDARD.encode(&list.signed),
+            cover_rows: list.cover_rows,
+        }
     });
     write(&LedgerRow { format: FORMAT, next, list })
 }

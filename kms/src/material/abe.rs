@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use wardkeep_abe::{
-    Attributes, Authority, AuthorityId, Bucket, BucketLength, Dates, Grant, PublicParameters, RevocationList, Schema, Seed, Serial, Terms,
+    Attributes, Authority, AuthorityId, Bucket, BucketLength, Dates, Grant, PublicParameters, RevocationList, Schema,
+    Seed, Serial, Terms,
 };
 use wardkeep_model::{BindingDigest, Entropy, Fingerprint, IssueBinding, KeyVersion};
 use zeroize::Zeroizing;
@@ -49,7 +50,13 @@ impl AuthorityPlan {
             BucketLength::Day => wardkeep_model::BucketLength::Day,
         };
         let serial_bits = self.terms.serial_bits();
-        BindingDigest::of_issue(&IssueBinding { schema: &schema, bucket, serial_bits, attributes: &attributes, recipient })
+        BindingDigest::of_issue(&IssueBinding {
+            schema: &schema,
+            bucket,
+            serial_bits,
+            attributes: &attributes,
+            recipient,
+        })
     }
 }
 

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use wardkeep_model::action::DescribeKey;
-use wardkeep_model::{AuditEvent, EventDetail, KeyFacts, KeyId, KeyState, KeyUsage, KeyVersion, Permit, RingName, Timestamp};
+use wardkeep_model::{
+    AuditEvent, EventDetail, KeyFacts, KeyId, KeyState, KeyUsage, KeyVersion, Permit, RingName, Timestamp,
+};
 
 use crate::due::next_rotation;
 use crate::error::KmsError;

@@ -265,7 +265,8 @@ impl Inner {
             done.push((ledger, *version, entries, body, list));
         }
         let versions: Vec<String> = staged.iter().map(|one| one.version.to_string()).collect();
-        let serials = done.iter().flat_map(|(_, _, entries, _, _)| entries.iter().map(|(serial, _)| serial.to_string()));
+        let serials =
+            done.iter().flat_map(|(_, _, entries, _, _)| entries.iter().map(|(serial, _)| serial.to_string()));
         let serials: Vec<String> = serials.take(100).collect();
         note(&mut event, EventDetail::KeyVersion, || versions.join(","));
         note(&mut event, EventDetail::UserKey, || serials.join(","));
@@ -286,7 +287,11 @@ impl Inner {
     fn staged(&self, key: &Arc<Key>, which: Revoke) -> Result<Vec<Staged>, KmsError> {
         let id = &key.facts.id;
         let count = |count: usize, least: usize| {
-            if (least..=MAX_REVOKED).contains(&count) { Ok(()) } else { Err(KmsError::RevokeCount { max: MAX_REVOKED }) }
+            if (least..=MAX_REVOKED).contains(&count) {
+                Ok(())
+            } else {
+                Err(KmsError::RevokeCount { max: MAX_REVOKED })
+            }
         };
         let subject = match which {
             Revoke::Serials { version, mut serials } => {

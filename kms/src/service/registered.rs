@@ -51,11 +51,13 @@ impl Kms {
         known: bool,
         precondition: Precondition,
     ) -> Result<RegisteredRecipient, KmsError> {
-        let event = about(&permit, &subject)?.with(EventDetail::Recipient, key.fingerprint().to_string());
+        let (event, checked) = about(&permit, &subject);
+        let event = event.with(EventDetail::Recipient, key.fingerprint().to_string());
         let inner = Arc::clone(&self.inner);
         let work = {
             let event = event.clone();
             async move {
+                checked?;
                 let (former, now) = (inner.recipient_row(&subject)?, inner.clock.now());
                 if !known {
                     return Err(KmsError::SubjectNotFound);
@@ -79,8 +81,8 @@ impl Kms {
         permit: Permit<DescribeRecipient>,
         subject: &EntityUid,
     ) -> Result<RegisteredRecipient, KmsError> {
-        let event = about(&permit, subject)?;
-        let found = self.inner.registered(subject).and_then(|found| found.ok_or(KmsError::RecipientNotFound));
+        let (event, checked) = about(&permit, subject);
+        let found = checked.and_then(|()| self.inner.registered(subject)?.ok_or(KmsError::RecipientNotFound));
         let named = found.map(|Registered { key, changed, revision }| RegisteredRecipient {
             subject: subject.clone(),
             key,
@@ -100,11 +102,12 @@ impl Kms {
         subject: EntityUid,
         precondition: Precondition,
     ) -> Result<(), KmsError> {
-        let event = about(&permit, &subject)?;
+        let (event, checked) = about(&permit, &subject);
         let inner = Arc::clone(&self.inner);
         let work = {
             let event = event.clone();
             async move {
+                checked?;
                 let found = inner.registered(&subject)?.ok_or(KmsError::RecipientNotFound)?;
                 check_revision(precondition, found.revision)?;
                 let now = inner.clock.now();
@@ -135,10 +138,10 @@ impl Kms {
     }
 }
 
-/// The event of a permit that was decided for these verbs, with the subject that it is about.
-fn about<A: Action>(permit: &Permit<A>, subject: &EntityUid) -> Result<AuditEvent, KmsError> {
-    fits(permit.resource(), "Wardkeep::System", PART)?;
-    Ok(permit.event().clone().with(EventDetail::About, subject.to_string()))
+/// The event of a permit, with the subject that it is about; and whether it was decided for these verbs.
+fn about<A: Action>(permit: &Permit<A>, subject: &EntityUid) -> (AuditEvent, Result<(), KmsError>) {
+    let event = permit.event().clone().with(EventDetail::About, subject.to_string());
+    (event, fits(permit.resource(), "Wardkeep::System", PART))
 }
 
 impl Inner {

@@ -45,9 +45,11 @@ async fn without_a_declaration_there_is_no_authority() {
     let advice = "add `[authorities.\"<ring>/<key>\"]` to its manifest";
     assert!(refused.to_string().ends_with(advice), "{refused}");
     assert_eq!(refused.code(), "authority-undeclared", "as the decision to issue says it");
-    for (spec, usage) in
-        [(KeySpec::FabeoBls12381, KeyUsage::Wrap), (KeySpec::Rsa3072, KeyUsage::Issue), (KeySpec::Ed25519, KeyUsage::Issue)]
-    {
+    for (spec, usage) in [
+        (KeySpec::FabeoBls12381, KeyUsage::Wrap),
+        (KeySpec::Rsa3072, KeyUsage::Issue),
+        (KeySpec::Ed25519, KeyUsage::Issue),
+    ] {
         let new = NewKey { plan: fixture.plan(&id("ring/abe")), ..new_key("ring/undeclared", spec, usage) };
         let refused = fixture.kms.create_key(fixture.permit(&key), new, None).await.unwrap_err();
         assert_eq!(refused, KmsError::SpecUsage { spec, usage });

@@ -139,7 +139,8 @@ async fn a_former_version_is_exported_by_its_number() {
     fixture.rotate(&id("ring/abe")).await;
     let permit = || fixture.control(&escrow_part(&id("ring/abe")));
     let version = |number| KeyVersion::new(number);
-    let asked = |number| Escrow { key: id("ring/abe"), version: version(number), threshold: 2, shares: 2, recipients: vec![] };
+    let asked =
+        |number| Escrow { key: id("ring/abe"), version: version(number), threshold: 2, shares: 2, recipients: vec![] };
     let made = fixture.kms.escrow(permit(), asked(1)).await.unwrap();
     let recovered = combine(&plain(&made)).unwrap();
     let authority = Authority::from_bytes(recovered.authority.expose()).unwrap();

@@ -25,7 +25,9 @@ use crate::{AuthorityPlan, KmsError, RecipientKey};
 const POLICIES: &str = r#"
 @id("all-on-keys")
 permit (principal in Group::"staff", action, resource)
-unless { action == Wardkeep::Action::"UseCompromisedKey" || resource is Record };
+unless {
+  action in [Wardkeep::Action::"UseCompromisedKey", Wardkeep::Action::"IssueUserKeyFor"] || resource is Record
+};
 @id("app-acts-for-users")
 permit (principal == Service::"app", action == Wardkeep::Action::"actFor", resource is User);
 @id("app-has-keys-issued")
@@ -45,7 +47,7 @@ entity Record = { owner?: User, level?: Long };
 action "create", "read" appliesTo { principal: [User], resource: [Record], context: {} };
 "#;
 
-/// Two authorities: one to use, and one that runs out of serials at the third.
+/// Two authorities: one to use, and one that runs out of serials at the 255th.
 const MANIFEST: &str = r#"
 subjects = ["User"]
 [resources.Record]
@@ -61,7 +63,7 @@ user = { declare = "text", id = true }
 [authorities."ring/small"]
 subjects = ["User"]
 bucket = "hour"
-serial_bits = 2
+serial_bits = 8
 [authorities."ring/small".attributes]
 user = { declare = "text", id = true }
 "#;
@@ -153,7 +155,11 @@ fn snapshot() -> Snapshot {
 }
 
 fn load_snapshot() -> Snapshot {
-    let identity = IdentityMap::new(BTreeMap::from([("user".to_owned(), "User".to_owned()), ("service".to_owned(), "Service".to_owned())])).unwrap();
+    let identity = IdentityMap::new(BTreeMap::from([
+        ("user".to_owned(), "User".to_owned()),
+        ("service".to_owned(), "Service".to_owned()),
+    ]))
+    .unwrap();
     let bundle = BundleSource {
         manifest: MANIFEST.to_owned(),
         schema: SCHEMA.to_owned(),

@@ -29,24 +29,42 @@ async fn a_permit_fits_the_very_attributes_schema_terms_and_reader_that_were_dec
     let wider = Schema::parse(&format!("{}\nextra: text", plan.schema.to_text())).unwrap();
     type Swap<'a> = Box<dyn Fn(IssueUserKey) -> IssueUserKey + 'a>;
     let swaps: Vec<(&str, Swap<'_>)> = vec![
-        ("a higher level", Box::new(|request| IssueUserKey {
-            attributes: other("dept = cardiology, group = [staff], level = 6, user = ana"), ..request
-        })),
-        ("one attribute more", Box::new(|request| IssueUserKey {
-            attributes: other("dept = cardiology, group = [staff, admins], level = 5, user = ana"), ..request
-        })),
+        (
+            "a higher level",
+            Box::new(|request| IssueUserKey {
+                attributes: other("dept = cardiology, group = [staff], level = 6, user = ana"),
+                ..request
+            }),
+        ),
+        (
+            "one attribute more",
+            Box::new(|request| IssueUserKey {
+                attributes: other("dept = cardiology, group = [staff, admins], level = 5, user = ana"),
+                ..request
+            }),
+        ),
         ("one attribute less", Box::new(|request| IssueUserKey { attributes: other("user = ana"), ..request })),
-        ("bob's", Box::new(|request| IssueUserKey {
-            attributes: other("dept = surgery, group = [staff], level = 2, user = bob"), ..request
-        })),
-        ("another schema", Box::new(|request| {
-            let plan = AuthorityPlan { schema: wider.clone(), ..request.plan };
-            IssueUserKey { plan, ..request }
-        })),
-        ("other terms", Box::new(|request| {
-            let plan = AuthorityPlan::new(request.plan.schema, BucketLength::Day, 20).unwrap();
-            IssueUserKey { plan, ..request }
-        })),
+        (
+            "bob's",
+            Box::new(|request| IssueUserKey {
+                attributes: other("dept = surgery, group = [staff], level = 2, user = bob"),
+                ..request
+            }),
+        ),
+        (
+            "another schema",
+            Box::new(|request| {
+                let plan = AuthorityPlan { schema: wider.clone(), ..request.plan };
+                IssueUserKey { plan, ..request }
+            }),
+        ),
+        (
+            "other terms",
+            Box::new(|request| {
+                let plan = AuthorityPlan::new(request.plan.schema, BucketLength::Day, 20).unwrap();
+                IssueUserKey { plan, ..request }
+            }),
+        ),
         ("a reader", Box::new(|request| IssueUserKey { recipient: Some(again(&public)), ..request })),
         ("another key", Box::new(|request| IssueUserKey { key: id("ring/small"), ..request })),
     ];

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use wardkeep_model::{EntityUid, EventDetail, KeySpec, KeyUsage, KeyVersion, Timestamp};
+use wardkeep_store::{Change, Store, Table, Work};
 
 use super::fixture::{Fixture, caller, entity, id, user};
 use super::issuing::{again, bucket_of, everything, opens, read, reader, seal, unseal};
@@ -84,7 +85,9 @@ async fn an_envelope_opens_with_the_readers_key_and_that_serial_alone() {
     let ciphertext = seal(&parameters, "user = ana", fixture.seconds(), None);
     assert!(wardkeep_abe::open(&parameters, &key, &ciphertext, b"test").is_ok());
 
-    for other in ["wardkeep user key ring/abe#1 2", "wardkeep user key ring/abe#2 1", "wardkeep user key ring/ab#1 1", ""] {
+    for other in
+        ["wardkeep user key ring/abe#1 2", "wardkeep user key ring/abe#2 1", "wardkeep user key ring/ab#1 1", ""]
+    {
         assert!(unseal(&private, &sealed.envelope, other).is_none(), "{other}");
     }
     let (stranger, _) = reader();
@@ -99,7 +102,10 @@ async fn a_key_issued_after_a_change_of_attributes_carries_the_new_ones() {
     let staff = vec![EntityUid::new("Group", "staff").unwrap()];
     fixture.change(entity(user("ana"), &[("dept", "oncology".into())], staff));
     let after = fixture.issue("ana", "ring/abe").await.unwrap();
-    assert_eq!(after.attributes, "dept = oncology, group = [staff], user = ana", "no level: no label, not an empty one");
+    assert_eq!(
+        after.attributes, "dept = oncology, group = [staff], user = ana",
+        "no level: no label, not an empty one"
+    );
     assert!(after.serial > before.serial);
     let (parameters, _) = read(&after);
     let sealed = seal(&parameters, "dept = oncology", fixture.seconds(), None);
@@ -132,14 +138,23 @@ async fn two_hundred_at_once_get_two_hundred_serials() {
     assert_eq!(serials.len(), 200);
     let listed = fixture.issued(&everything()).await.unwrap();
     assert_eq!(listed.items.iter().map(|item| item.serial).collect::<BTreeSet<_>>(), serials);
-    assert_eq!(fixture.restarted().inner.issued.ledger(&id("ring/abe"), KeyVersion::FIRST).next(), 1 + serials.last().unwrap());
+    assert_eq!(
+        fixture.restarted().inner.issued.ledger(&id("ring/abe"), KeyVersion::FIRST).next(),
+        1 + serials.last().unwrap()
+    );
 }
 
 #[tokio::test]
 async fn serials_run_out_with_a_clear_word_and_a_rotation_brings_new_ones() {
-    let fixture = Fixture::new().await;
+    let mut fixture = Fixture::new().await;
     fixture.authority("ring/small").await;
-    for serial in 1..=3 {
+    assert_eq!(fixture.issue("ana", "ring/small").await.unwrap().serial, 1);
+    // Eight bits: 255 serials, counted from 1. The 253rd was given yesterday.
+    let row = fixture.store.read(Table::UserKey, "ring/small#1/1").unwrap().unwrap();
+    let put = Change::Put { table: Table::UserKey, id: "ring/small#1/253".into(), expected: None, value: row.value };
+    fixture.store.commit(Work { changes: vec![put], events: vec![] }).await.unwrap();
+    fixture.kms = fixture.restarted();
+    for serial in [254, 255] {
         assert_eq!(fixture.issue("ana", "ring/small").await.unwrap().serial, serial);
     }
     for _ in 0..2 {
@@ -150,11 +165,10 @@ async fn serials_run_out_with_a_clear_word_and_a_rotation_brings_new_ones() {
     assert_eq!(fixture.last_event().outcome, "serials-exhausted");
     // Sweeping what expired frees none: a serial is given once.
     fixture.clock.advance_days(3);
-    assert_eq!(fixture.kms.sweep_user_keys().await, Ok(3));
-    let restarted = fixture.restarted();
-    let (permit, request) = fixture.prepared(&caller("ana"), "ring/small", None);
+    assert_eq!(fixture.kms.sweep_user_keys().await, Ok(4));
+    fixture.kms = fixture.restarted();
     let exhausted = Err(KmsError::SerialsExhausted { version: KeyVersion::FIRST });
-    assert_eq!(restarted.issue_user_key(permit, request).await.map(|issued| issued.serial), exhausted);
+    assert_eq!(fixture.issue("ana", "ring/small").await.map(|issued| issued.serial), exhausted);
     fixture.rotate(&id("ring/small")).await;
     let issued = fixture.issue("ana", "ring/small").await.unwrap();
     assert_eq!((issued.version.get(), issued.serial), (2, 1));

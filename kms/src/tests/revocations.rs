@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use wardkeep_abe::{Bucket, PublicParameters, RevocationError, RevocationList, Serial};
+use wardkeep_abe::{Bucket, MAX_ROWS, PublicParameters, RevocationError, RevocationList, Serial};
 use wardkeep_model::{EventDetail, KeyVersion};
 use wardkeep_store::{Store, Table};
 
@@ -10,6 +10,7 @@ use super::fixture::{Fixture, id, user};
 use super::issuing::{everything, opens, read, seal, serials};
 use crate::KmsError;
 use crate::service::Revoke;
+use crate::service::authority::COVER_ROWS;
 
 async fn parameters(fixture: &Fixture, version: Option<u32>) -> PublicParameters {
     let key = id("ring/abe");
@@ -38,7 +39,11 @@ async fn a_revoked_key_opens_nothing_sealed_with_the_list_and_everything_sealed_
     let done = fixture.revoke("ring/abe", serials(None, &[ana.serial])).await.unwrap();
     assert_eq!((done.revoked, done.lists.len(), done.lists[0].number), (1, 1, 2));
     assert_eq!(fixture.last_detail(EventDetail::UserKey).as_deref(), Some("1"));
-    assert_eq!(fixture.list("ring/abe", None).await.unwrap(), done.lists[0], "the list of the answer is the one in force");
+    assert_eq!(
+        fixture.list("ring/abe", None).await.unwrap(),
+        done.lists[0],
+        "the list of the answer is the one in force"
+    );
     let list = revoked_on(&done.lists[0].signed, &public);
     assert_eq!(list.keys().map(|serial| serial.number()).collect::<Vec<_>>(), [ana.serial]);
     assert_eq!(done.lists[0].cover_rows, 20, "one leaf of a tree of 20 levels");
@@ -64,10 +69,10 @@ async fn a_subject_is_revoked_in_every_version_and_nobody_else_is() {
     fixture.issue("ana", "ring/abe").await.unwrap();
     let done = fixture.revoke("ring/abe", Revoke::Subject(user("ana"))).await.unwrap();
     assert_eq!(done.revoked, 3);
-    let seen: Vec<(u32, Vec<u32>)> = by_version(&fixture, &done.lists).await;
-    assert_eq!(seen, [(1, vec![1, 3]), (2, vec![1])]);
     assert_eq!(fixture.last_detail(EventDetail::About).as_deref(), Some("User::\"ana\""));
     assert_eq!(fixture.last_detail(EventDetail::KeyVersion).as_deref(), Some("1,2"));
+    let seen: Vec<(u32, Vec<u32>)> = by_version(&fixture, &done.lists).await;
+    assert_eq!(seen, [(1, vec![1, 3]), (2, vec![1])]);
     let again = fixture.revoke("ring/abe", Revoke::Subject(user("ana"))).await.unwrap();
     assert_eq!((again.revoked, again.lists.len()), (0, 0), "nothing is left to take back");
     let nobody = fixture.revoke("ring/abe", Revoke::Subject(user("nobody"))).await.unwrap();
@@ -220,12 +225,39 @@ async fn a_wide_cover_is_told_and_a_rotation_ends_it() {
     let read = RevocationList::from_bytes(&list.signed, &public).unwrap();
     let bucket = public.terms().bucket_at(fixture.seconds()).unwrap();
     let policy = wardkeep_abe::AccessPolicy::parse("user = ana", &public).unwrap().valid_from(bucket);
-    let without = wardkeep_abe::seal(&public, &policy, b"", wardkeep_abe::Seed::new([1; 32])).unwrap().0.to_bytes().len();
+    let without =
+        wardkeep_abe::seal(&public, &policy, b"", wardkeep_abe::Seed::new([1; 32])).unwrap().0.to_bytes().len();
     let policy = policy.excluding(&read, &public, fixture.seconds()).unwrap();
     let with = wardkeep_abe::seal(&public, &policy, b"", wardkeep_abe::Seed::new([1; 32])).unwrap().0.to_bytes().len();
     assert!((with - without) / 48 >= cover.rows, "{without} and {with} bytes for {} rows of 48", cover.rows);
     fixture.rotate(&id("ring/abe")).await;
     assert_eq!(fixture.kms.widest_cover(), None, "nobody seals under a former version");
+}
+
+/// Thirty revoked serials far from each other, as after years: next to no room is left for a formula.
+#[tokio::test]
+async fn a_cover_that_leaves_no_room_is_above_what_is_reported() {
+    let fixture = Fixture::new().await;
+    fixture.authority("ring/abe").await;
+    fixture.issue("ana", "ring/abe").await.unwrap();
+    fixture.revoke("ring/abe", serials(None, &[1])).await.unwrap();
+    assert!(fixture.kms.widest_cover().unwrap().rows < COVER_ROWS);
+    let row = fixture.store.read(Table::UserKey, "ring/abe#1/1").unwrap().unwrap();
+    let put = |at: u32| wardkeep_store::Change::Put {
+        table: Table::UserKey,
+        id: format!("ring/abe#1/{}", at * 34_000),
+        expected: None,
+        value: row.value.clone(),
+    };
+    let changes = (1..=30).map(put).collect();
+    fixture.store.commit(wardkeep_store::Work { changes, events: vec![] }).await.unwrap();
+    let (restarted, key) = (fixture.restarted(), id("ring/abe"));
+    assert!(restarted.widest_cover().unwrap().rows < COVER_ROWS, "as wide as the list that is in force");
+    fixture.clock.advance_millis(13 * 3_600_000);
+    let list = restarted.revocations(fixture.permit(&key), &key, None).await.unwrap();
+    let cover = restarted.widest_cover().unwrap();
+    assert_eq!((cover.rows, cover.key), (list.cover_rows, key));
+    assert!(cover.rows > COVER_ROWS && cover.rows < MAX_ROWS, "{}", cover.rows);
 }
 
 #[tokio::test]

@@ -23,6 +23,9 @@ fn routes() -> Vec<(Method, String)> {
     routes.filter(|(_, path)| path != "/v1/enrol").map(|(method, path)| (method, fill(&path))).collect()
 }
 
+/// Somebody's RSA public key, DER SubjectPublicKeyInfo in base64.
+const RECIPIENT: &str = include_str!("../../../tests/vectors/recipient.spki.txt");
+
 /// A body that each route takes.
 fn body_for(path: &str) -> Value {
     const WRAPPED: &str = "d3Jvbmc=";
@@ -44,6 +47,10 @@ fn body_for(path: &str) -> Value {
         path if path.ends_with("unwrap") || path.ends_with("rewrap") => json!({"wrapped": WRAPPED}),
         "/v1/decrypt" => json!({"ciphertext": WRAPPED}),
         path if path.ends_with("schedule-deletion") => json!({"days": 7}),
+        path if path.ends_with("/escrow") => json!({"threshold": 2, "shares": 2}),
+        path if path.starts_with("/v1/recipients/") => json!({"recipient": {"spki": RECIPIENT}}),
+        "/v1/user-keys" => json!({"key": "r/k"}),
+        "/v1/user-keys/revoke" => json!({"key": "r/k", "serials": [1]}),
         _ => json!({}),
     }
 }

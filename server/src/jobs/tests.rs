@@ -58,6 +58,34 @@ async fn a_bundle_that_forbids_everything_does_not_stop_the_scheduler() {
 }
 
 #[tokio::test]
+async fn an_authority_is_rotated_whatever_the_bundle_says_by_then_and_expired_keys_are_swept() {
+    let (house, clock) = house().await;
+    house.post(&house.ana, "/v1/rings", json!({"name": "dev"})).await;
+    let key = json!({"key": "dev/abe", "spec": "fabeo-bls12-381", "usage": "issue", "rotation_days": 3});
+    assert_eq!(house.post(&house.ana, "/v1/keys", key).await.status, 201);
+    let issued = house.post(&house.ana, "/v1/user-keys", json!({"key": "dev/abe"})).await;
+    assert_eq!(issued.status, 200, "{}", issued.body);
+    let before = house.get(&house.ana, "/v1/keys/dev/abe/parameters").await.body;
+    // The starter declares no authority: that ends no rotation.
+    let source = BundleSource::starter();
+    let policies: Vec<Value> = source.policies.iter().map(|(name, text)| json!({"name": name, "text": text})).collect();
+    let starter = json!({"manifest": source.manifest, "schema": source.schema, "policies": policies, "activate": true});
+    assert_eq!(house.post(&house.ana, "/v1/bundles", starter).await.status, 200);
+    assert_eq!(house.app.kms.sweep_user_keys().await, Ok(0), "it lives");
+    clock.move_days(4);
+    do_due(&house.app, &mut Resting::default()).await;
+    assert_eq!(done(&house, "RotateKey ok"), 1);
+    let after = house.get(&house.ana, "/v1/keys/dev/abe/parameters").await.body;
+    assert_eq!(
+        (&after["version"], &after["schema"], &after["authority"]),
+        (&json!(2), &before["schema"], &before["authority"])
+    );
+    assert_ne!(after["fingerprint"], before["fingerprint"]);
+    assert_eq!(house.app.kms.sweep_user_keys().await, Ok(1));
+    assert_eq!(house.get(&house.ana, "/v1/user-keys").await.body["items"], json!([]));
+}
+
+#[tokio::test]
 async fn nobody_is_taken_for_the_scheduler() {
     let (house, _) = house().await;
     house.key("r/k", "aes-256-gcm", "wrap").await;

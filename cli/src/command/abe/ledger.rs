@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
-use wardkeep_abe::{Bucket, Serial};
+use wardkeep_abe::{Bucket, RevocationList, Serial};
 
 use super::AbeError;
 
@@ -34,6 +34,20 @@ impl Ledger {
     pub(crate) fn new(name: &str, version: u32) -> Self {
         let (keys, revoked) = (BTreeMap::new(), BTreeSet::new());
         Self { format: FORMAT, name: name.to_owned(), version, next: 0, lists: 0, keys, revoked }
+    }
+
+    /// That of a version whose serials somebody else gave: those below `next`, of which the list revokes some. Where no
+    /// list is at hand, none is known to be revoked.
+    pub(crate) fn recovered(name: &str, version: u32, next: u64, list: Option<&RevocationList>) -> Self {
+        let revoked = || list.into_iter().flat_map(|list| list.revoked());
+        let beyond = revoked().map(|(serial, _)| u64::from(serial.number()) + 1).max().unwrap_or(0);
+        Self {
+            next: next.max(beyond),
+            lists: list.map_or(0, RevocationList::number),
+            keys: revoked().map(|(serial, until)| (serial.number(), Some(until.number()))).collect(),
+            revoked: revoked().map(|(serial, _)| serial.number()).collect(),
+            ..Self::new(name, version)
+        }
     }
 
     /// Reads one and checks that it is consistent.

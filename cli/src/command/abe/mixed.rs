@@ -14,13 +14,14 @@ use wardkeep_client::wire;
 use wardkeep_client::wire::data_key::UnwrapDataKey;
 use wardkeep_client::{EncryptionContext, KeyId};
 use wardkeep_envelope::{
-    AbeReader, AbeRecipient, AllOf, AllOfStanza, DataKey, FileKey, Opener, Recipient, Sealer, Stanza, Unwrap,
-    WrappedKey,
+    AbeReader, AbeRecipient, AllOf, AllOfStanza, DataKey, FileKey, OpenError, Opener, Recipient, Sealer, Stanza,
+    Unwrap, WrappedKey,
 };
 
-use super::content::{context_bytes, explained, pour_into};
+use super::content::{context_bytes, expected, explained, pour_into};
 use super::{AbeError, files, policy, random};
 use crate::args::abe::Demands;
+use crate::args::abe::remote::RemoteOpen;
 use crate::args::connection::Connection;
 use crate::command::CommandError;
 use crate::command::abe::text::Text;
@@ -87,18 +88,39 @@ pub(crate) fn decrypt(
     places: Places,
     connection: &Connection,
 ) -> Result<(), CommandError> {
+    opened(format, key, (None, places), connection)
+}
+
+/// `wardkeep abe open`: the same, with the context that the caller expects and standard streams.
+pub(super) fn open(format: Format, args: RemoteOpen) -> Result<(), CommandError> {
+    let RemoteOpen { key_file, input, out, force, context, connection } = args;
+    let expected = expected(&context)?;
+    opened(format, &key_file, (expected, Places { input, place: out, force }), &connection)
+}
+
+fn opened(
+    format: Format,
+    key: &std::path::Path,
+    (expected, places): (Option<Vec<u8>>, Places),
+    connection: &Connection,
+) -> Result<(), CommandError> {
     let (parameters, user_key) = files::key(key)?;
     let reader = AbeReader::new(&parameters, &user_key).map_err(AbeError::decoding(key))?;
     let Places { input, place, force } = places;
     sweep_when_told()?;
-    let opener = Opener::from_reader(Watched::open(&input, "decrypting")?).map_err(AbeError::from)?;
-    let (stanzas, context) = (opener.stanzas().to_vec(), opener.claimed_context().to_vec());
+    let opener = Opener::from_reader(Watched::open_or_stdin(&input, "decrypting")?).map_err(AbeError::from)?;
+    let (stanzas, claimed) = (opener.stanzas().to_vec(), opener.claimed_context().to_vec());
+    // Before a server is asked about it: it would decide on the record that the file claims to be.
+    if expected.as_ref().is_some_and(|expected| *expected != claimed) {
+        return Err(AbeError::Open(OpenError::OtherContext).into());
+    }
+    let context = claimed;
     let wrapped = beside(&stanzas, &reader);
     let data_key = wrapped.map(|wrapped| unwrapped(&wrapped, &context, connection)).transpose()?;
     let mut holders: Vec<&dyn Unwrap> = vec![&reader];
     holders.extend(data_key.iter().map(|key| key as &dyn Unwrap));
     let opened = opener.reader(&holders, &context).map_err(|error| explained(error, &stanzas, &user_key))?;
-    let mut target = Target::create(&place, Readers::Owner, force)?;
+    let mut target = Target::create_or_stdout(&place, Readers::Owner, force)?;
     let bytes = pour(opened, &mut target, (&input, &place))?;
     finish(format, target, place, bytes)
 }

@@ -4,7 +4,7 @@ use super::*;
 
 fn sample() -> Issued {
     Issued {
-        subject: EntityUid::new("User", "an\"a\n").unwrap(),
+        subject: EntityUid::new("User", "an\"a").unwrap(),
         actor: EntityUid::new("Service", "app").unwrap(),
         attributes: "dept = cardiology, role = [doctor, \"head of\"]".to_owned(),
         bucket: 498_684,

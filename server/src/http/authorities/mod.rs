@@ -97,6 +97,9 @@ mod tests {
 
     #[test]
     fn bytes_are_shown_in_lower_case() {
-        assert_eq!((hex(&[0, 0xAB, 0xFF]).as_str(), kept(300)), ("00abff", HeaderValue::from_static("private, max-age=300")));
+        assert_eq!(
+            (hex(&[0, 0xAB, 0xFF]).as_str(), kept(300)),
+            ("00abff", HeaderValue::from_static("private, max-age=300"))
+        );
     }
 }
