@@ -63,13 +63,13 @@ enum Time {
 }
 
 impl Client {
-    /// A sealer for an authority, `ring/name`. Fetches what it needs, so that a wrong name shows here.
+    /// A sealer for an authority, `ring/name`. Fetches its public parameters, so that a wrong name shows here.
     ///
     /// # Errors
     /// [`AbeError`].
     pub async fn abe(&self, authority: &str) -> Result<Sealer, AbeError> {
         let key = KeyId::parse(authority)?;
-        self.authorities().revocations(&key, None).await?;
+        self.authorities().parameters(&key, None).await?;
         Ok(Sealer { client: self.clone(), key, time: Time::Now, revocations: true, online: None })
     }
 }

@@ -9,11 +9,13 @@ use crate::system::Steady;
 
 mod credentials;
 mod keyserver;
+mod publisher;
 mod routes;
 mod server;
 
 pub(crate) use credentials::{Authority, Folder, now_millis};
-pub(crate) use keyserver::KeyServer;
+pub(crate) use keyserver::{KeyServer, Vault};
+pub(crate) use publisher::{Issue, NOW, Publisher, seed};
 pub(crate) use server::{Reply, Seen, Server, mutual, open};
 
 /// Both clocks; they stand until they are moved.

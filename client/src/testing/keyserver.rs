@@ -75,7 +75,7 @@ impl Vault {
         self.keys.lock().unwrap().values().map(|(_, plain, _)| *plain).collect()
     }
 
-    fn answer(&self, seen: &Seen) -> Reply {
+    pub(crate) fn answer(&self, seen: &Seen) -> Reply {
         if seen.header("wardkeep-subject") == Some("User::\"mallory\"") {
             return Reply::problem(403, "denied");
         }

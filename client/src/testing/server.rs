@@ -36,6 +36,8 @@ pub(crate) enum Reply {
     Json(u16, String),
     /// With a header.
     With(u16, &'static str, String, String),
+    /// With several.
+    Headers(u16, Vec<(&'static str, String)>, String),
     /// The connection ends instead.
     HangUp,
     /// Nothing, for ever.
@@ -168,6 +170,12 @@ async fn answer(
         Reply::Json(status, text) => (status, text),
         Reply::With(status, name, value, text) => {
             response = response.header(name, value);
+            (status, text)
+        }
+        Reply::Headers(status, headers, text) => {
+            for (name, value) in headers {
+                response = response.header(name, value);
+            }
             (status, text)
         }
         Reply::HangUp => return Err(std::io::Error::other("hang up")),

@@ -1,12 +1,13 @@
 //! `wardkeep abe authority escrow` and `combine`: an authority as shares for custodians, and back.
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use wardkeep_abe::{Authority, RevocationList};
 use wardkeep_client::RsaHolder;
 use wardkeep_client::wire::authority::{EscrowAuthority, EscrowPackage};
-use wardkeep_envelope::Opener;
+use wardkeep_envelope::{OpenError, Opener};
 use wardkeep_kms::escrow;
 use zeroize::Zeroizing;
 
@@ -17,13 +18,17 @@ use crate::args::abe::remote::{Combine, Escrow};
 use crate::command::CommandError;
 use crate::command::data_key::recipient;
 use crate::command::remote::with_client;
+use crate::error::FileError;
 use crate::installation::folder_of_owner;
 use crate::output::{self, Format};
 use crate::stop::sweep_when_told;
-use crate::whole_file::{self, Readers};
+use crate::whole_file::{Readers, WholeFile};
 
 /// What an envelope begins with.
 const ENVELOPE: &[u8] = b"WARDKEEP";
+
+/// What the context of a sealed share begins with; `docs/formats.md`, *Escrow*.
+const CONTEXT: &[u8] = b"wardkeep escrow ";
 
 /// A share, as shown.
 #[derive(Serialize)]
@@ -51,25 +56,30 @@ pub(super) fn escrow(format: Format, args: Escrow) -> Result<(), CommandError> {
     sweep_when_told()?;
     // Before anything is exported: what could not be kept anywhere would be an entry in the audit log for nothing.
     folder_of_owner(&dir)?;
+    let readers = if asked.recipients.is_empty() { Readers::Owner } else { Readers::Anyone };
+    let place = |share: u8| dir.join(format!("share-{share}"));
+    let targets: Vec<WholeFile> =
+        (1..=shares).map(|share| WholeFile::create(&place(share), readers, false)).collect::<Result<_, _>>()?;
     let made = with_client(&connection, |client| async move { Ok(client.authorities().escrow(&key, &asked).await?) })?;
-    let shown = made.packages.into_iter().map(|package| keep(&dir, package)).collect::<Result<Vec<_>, _>>()?;
-    Ok(output::show(format, &shown, &[])?)
+    if made.packages.len() != targets.len() {
+        return Err(AbeError::Answer.into());
+    }
+    let both = targets.into_iter().zip(made.packages);
+    let shown = both.map(|(target, package)| keep(target, place(package.share), package));
+    Ok(output::show(format, &shown.collect::<Result<Vec<_>, _>>()?, &[])?)
 }
 
-fn keep(dir: &Path, package: EscrowPackage) -> Result<Share, CommandError> {
+/// Writes a share: sealed for its custodian, else as it is.
+fn keep(mut target: WholeFile, file: PathBuf, package: EscrowPackage) -> Result<Share, CommandError> {
     let EscrowPackage { share, package, sealed } = package;
-    let file = dir.join(format!("share-{share}"));
-    if let Some(plain) = package {
-        whole_file::write(&file, plain.expose(), Readers::Owner, false)?;
-    }
-    let recipient = match sealed {
-        Some(sealed) => {
-            whole_file::write(&file, sealed.envelope.as_bytes(), Readers::Anyone, false)?;
-            Some(sealed.recipient)
-        }
-        None => None,
+    let bytes = match (&package, &sealed) {
+        (Some(plain), None) => plain.expose(),
+        (None, Some(sealed)) => sealed.envelope.as_bytes(),
+        _ => return Err(AbeError::Answer.into()),
     };
-    Ok(Share { share, file, recipient })
+    target.write_all(bytes).map_err(FileError::at("write", &file))?;
+    target.finish()?;
+    Ok(Share { share, file, recipient: sealed.map(|sealed| sealed.recipient) })
 }
 
 /// Puts shares together into a folder of `wardkeep abe local`.
@@ -112,6 +122,9 @@ fn share(path: &Path, holders: &[RsaHolder]) -> Result<Zeroizing<Vec<u8>>, Comma
     }
     let opener = Opener::from_bytes(&bytes).map_err(AbeError::from)?;
     let context = opener.claimed_context().to_vec();
+    if !context.starts_with(CONTEXT) {
+        return Err(AbeError::Open(Box::new(OpenError::OtherContext)).into());
+    }
     let holders: Vec<&dyn wardkeep_envelope::Unwrap> =
         holders.iter().map(|holder| holder as &dyn wardkeep_envelope::Unwrap).collect();
     Ok(Zeroizing::new(opener.open(&holders, &context).map_err(AbeError::from)?))
