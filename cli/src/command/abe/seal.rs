@@ -1,7 +1,5 @@
 //! `wardkeep abe seal`: a file under a policy, with what the server publishes of the authority.
 
-use std::path::PathBuf;
-
 use wardkeep_client::AbeError as ClientError;
 
 use super::authority::pinned;
