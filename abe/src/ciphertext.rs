@@ -1,4 +1,13 @@
 //! A ciphertext: the encapsulation of one secret, with the policy it enforces.
+//!
+//! ```text
+//! WKABECT | format | scheme | authority (16) | version (4) | counted statement | points in G2 (2) | points in G1 (2)
+//! ct1 (96) | G2 points, 96 each: ct2, one a copy | G1 points, 48 each: ct3, one a row | masked message (32)
+//! ```
+//!
+//! The statement is the policy as it is bound: canonical text, time bucket, cover. In the key-policy scheme it is the text
+//! of the record's labels, there are no further points in G2, and the points in G1 are ct2, one a label in ascending
+//! order. Reading allocates for what is there, never for what a count claims.
 
 use crate::DecodeError;
 use crate::backend::{G1_BYTES, G2_BYTES};

@@ -1,4 +1,15 @@
 //! Seal and open: the algebra of [`crate::scheme::cp`] inside the transform of [`crate::cca`].
+//!
+//! Sealing: message -> randomness -> points and masked message -> secret. Opening goes the other way in five steps:
+//!
+//! 1. origin: scheme, authority, version, parameters. Public, each with an error of its own.
+//! 2. structure: the policy is read under the parameters' declarations and has to be in its canonical form; the number
+//!    of points has to be what its span program asks for.
+//! 3. plan: which rows the key's labels reach. None: `NotSatisfied`, with what is missing. Up to here no point was read.
+//! 4. recovery: pairings over the plan's rows give K, K gives the message, whatever the points were.
+//! 5. the whole ciphertext is made again from that message and compared; the comparison hands over the secret.
+//!
+//! Steps 4 and 5 have one error and one path. A refusal there costs what an opening costs.
 
 use crate::backend::{Backend, Trust};
 use crate::cca::{self, Binding, MAX_CONTEXT, Message};

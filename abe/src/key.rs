@@ -1,4 +1,10 @@
 //! A user's key: labels with a point each, and two points that bind them together.
+//!
+//! The labels stand in the key in full. Deriving them from attributes would save bytes and open a hole: a delegated key
+//! that dropped an element of a set would then gain the label that says the set lacks it.
+//!
+//! A key tells three things of itself, its end, its serial and its authority, and all three are checked against its
+//! labels when it is read: they are what the mathematics goes by, and a file that claims other things misleads people.
 
 use zeroize::Zeroizing;
 

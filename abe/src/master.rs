@@ -1,4 +1,14 @@
 //! The master key of an authority version: what both schemes keep of it, and how it stands at rest.
+//!
+//! | field | bytes | |
+//! |---|---|---|
+//! | magic, format | 8 | `WKABEMK`, 1 |
+//! | A1 | 48 | `g1^alpha`, compressed; enough to issue keys and to open everything |
+//! | signing key | 32 | the seed of Ed25519 (RFC 8032), the same over all versions of the authority |
+//! | public parameters | counted | with their own signature, so that a file that was put together from two is refused |
+//!
+//! Whoever keeps it seals it: there is no encryption in this room. Losing it is losing the authority; a copy in a
+//! stranger's hands opens all that was ever sealed under this version, and cannot be noticed.
 
 use ed25519_dalek::SigningKey;
 use zeroize::{Zeroize, Zeroizing};

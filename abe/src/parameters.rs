@@ -1,4 +1,8 @@
 //! The public parameters of an authority version: what anybody needs to seal, and a key needs to open.
+//!
+//! They hold the element `e(g1,g2)^alpha`, every declaration of the attributes, the length of time buckets and the width
+//! of serials: whatever decides what a policy text means. Their fingerprint is bound into each ciphertext, so that one
+//! text under two sets of declarations is two ciphertexts. Nothing in them is secret; what matters is whose they are.
 
 use std::sync::Arc;
 

@@ -1,4 +1,9 @@
 //! What a ciphertext asks of a key: a formula over attributes, and what time and revocation add to it.
+//!
+//! The three stand side by side under one `and`: the author's formula, "valid in this bucket or later", "a serial that
+//! this list does not revoke". The author's text can neither name nor weaken the other two, for their labels live in
+//! namespaces that no attribute reaches. Together they have [`MAX_ROWS`] rows at most; a list that has grown too long for
+//! that is cured by a new authority version, whose serials start anew.
 
 use crate::backend::Backend;
 use crate::dyadic::Prefix;

@@ -3,6 +3,10 @@
 //! Who is protected against whom: whoever seals with a list shuts its serials out of *that* ciphertext, for
 //! readers that are off line too. What was sealed before stays open to them. A sealer refuses a list past its
 //! renewal, so that keeping the newest list away from it delays revocation by no more than its life.
+//!
+//! The leaves of the tree are serials, not people: a key that is issued anew is a new leaf, and the old one can be shut
+//! out while the new one opens. A cover grows with the number of revoked serials, about log2(N / r) rows for each, and a
+//! sealed policy has room for few hundred rows; so the list forgets serials whose keys have expired.
 
 use std::collections::BTreeMap;
 

@@ -5,6 +5,9 @@
 //! asks for the canonical nodes of `[bucket, end]`, one of which is a prefix of T exactly if T >= bucket.
 //! A key of serial n holds the prefixes of n; a ciphertext asks for the nodes that cover every serial that is
 //! not revoked (complete subtree method: Naor, Naor and Lotspiech, Crypto 2001, section 3.1).
+//!
+//! The width of the tree stands in the type tag of each label, and so does the length of buckets: were they changed for
+//! an authority version, no node of the old tree would be one of the new.
 
 use crate::SetupError;
 use crate::dyadic::{self, Prefix};

@@ -1,4 +1,8 @@
 //! A key that carries a formula.
+//!
+//! Rows and copies are those of the formula's span program, in its order: the formula's canonical text is the only
+//! description of them, and a key whose counts do not fit its text is refused when it is read. The formula is public:
+//! whoever sees the key file knows what its holder may read.
 
 use zeroize::Zeroizing;
 

@@ -1,4 +1,10 @@
 //! Seal under labels, open with a formula: [`crate::scheme::kp`] inside the transform of [`crate::cca`].
+//!
+//! The steps are those of [`crate::kem`] with the roles exchanged: the ciphertext brings labels, the key brings the span
+//! program. The labels' text is canonical too and stands in the binding, so that a record cannot be relabelled: a label
+//! added, dropped or renamed is another ciphertext, whose message nobody knows.
+//!
+//! Sealing costs one multiplication a label and no sharing, so that opening, which seals again, is cheap as well.
 
 use super::UserKey;
 use crate::backend::{Backend, Trust};

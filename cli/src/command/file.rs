@@ -103,7 +103,7 @@ pub(super) fn pour(
             Err(error) => {
                 // What a reader of envelopes says of the body, said as it is.
                 return Err(match error.downcast::<OpenError>() {
-                    Ok(refusal) => AbeError::Open(refusal).into(),
+                    Ok(refusal) => AbeError::from(refusal).into(),
                     Err(error) => FileError::at("read", from)(error).into(),
                 });
             }

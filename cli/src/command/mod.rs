@@ -114,7 +114,7 @@ pub(crate) enum CommandError {
     Findings { count: usize },
     /// The demo did not come out as it must.
     #[error(transparent)]
-    Demo(#[from] crate::demo::DemoError),
+    Demo(Box<crate::demo::DemoError>),
     /// The server's configuration.
     #[error(transparent)]
     Config(#[from] ConfigError),
@@ -182,6 +182,12 @@ impl CommandError {
             Self::Stopped(told) => Blame::Signal(*told),
             _ => Blame::Local,
         }
+    }
+}
+
+impl From<crate::demo::DemoError> for CommandError {
+    fn from(error: crate::demo::DemoError) -> Self {
+        Self::Demo(Box::new(error))
     }
 }
 

@@ -81,6 +81,11 @@ impl Cast {
         let administrator = client(ground, &ground.administrator).await?;
         let staff = [Role::Doctor, Role::Pharmacy, Role::Admin];
         let mut entities: Vec<Entity> = staff.iter().map(|role| user(role.user(), *role, None)).collect();
+        // What the doctor's user key says beside the group: a department, and how sensitive records may be.
+        if let Some(doctor) = entities.first_mut() {
+            doctor.attrs.insert("dept".to_owned(), AttributeValue::String("radiology".to_owned()));
+            doctor.attrs.insert("clearance".to_owned(), AttributeValue::Long(1));
+        }
         entities.push(service("ingest", &[]));
         entities.push(service("portal", &["applications"]));
         administrator.entities().put(entities).await?;

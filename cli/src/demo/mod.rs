@@ -3,7 +3,8 @@
 //! A server of its own in a temporary folder; real certificates by one-time tokens; the rules of
 //! `policies/clinic`; every FHIR resource under a data key of its own, wrapped by RSA-3072, whose context names
 //! the resource; read back as doctor, patient, pharmacy and admin, where *the server's* decision on the record is
-//! what refuses; then the key is rotated, every data key wrapped anew, and the audit log verified.
+//! what refuses; then the key is rotated, every data key wrapped anew, everything sealed once more for readers who are
+//! off line, and the audit log verified.
 //!
 //! | file | job |
 //! |---|---|
@@ -14,6 +15,7 @@
 //! | [`readback`] | reading as each role, and as the portal for each patient |
 //! | [`renewal`] | rotating the key, wrapping anew |
 //! | [`denial`] | why: refusals beside their audit records |
+//! | [`sealed`] | the same for readers off line: attribute-based encryption |
 //! | [`report`] | counts and rates |
 //!
 //! Each envelope is a file of its own (`records/BUNDLE/NUMBER.wk`), so that `wardkeep decrypt` opens any of them
@@ -27,6 +29,7 @@ pub(crate) mod readback;
 pub(crate) mod record;
 pub(crate) mod renewal;
 pub(crate) mod report;
+pub(crate) mod sealed;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -41,6 +44,7 @@ use wardkeep_policy::BundleSource;
 use self::cast::Cast;
 use self::input::Source;
 use self::report::Report;
+use self::sealed::after::Kept;
 use crate::args::local::Demo;
 use crate::command::CommandError;
 use crate::command::remote::runtime;
@@ -68,6 +72,30 @@ pub(crate) enum DemoError {
     /// There is nothing to protect.
     #[error("{place} holds no resource: expected `entry[].resource` in FHIR bundles")]
     NoResources { place: String },
+    /// Off line somebody read more or less than they may, or what had to hold did not.
+    #[error("sealed records did not open for exactly those whom their formulas name: see the report")]
+    Sealed,
+    /// Sealing under a policy.
+    #[error(transparent)]
+    Abe(#[from] wardkeep_client::AbeError),
+    /// Getting a user key.
+    #[error(transparent)]
+    UserKey(#[from] wardkeep_client::UserKeyError),
+    /// Reading a user key.
+    #[error("the user key cannot be used: {0}")]
+    Key(#[from] wardkeep_abe::DecodeError),
+    /// Reading the attributes of a user key.
+    #[error("the attributes of the user key cannot be read: {0}")]
+    Attributes(#[from] wardkeep_abe::AttributeError),
+    /// Sealing a batch.
+    #[error(transparent)]
+    Seal(#[from] wardkeep_envelope::SealError),
+    /// Sealing a record of it.
+    #[error(transparent)]
+    Record(#[from] wardkeep_envelope::batch::RecordSealError),
+    /// Opening a batch.
+    #[error(transparent)]
+    Open(#[from] wardkeep_envelope::OpenError),
     /// A thread ended before its work did.
     #[error("a worker of the demo stopped before it was done")]
     Stopped,
@@ -104,7 +132,8 @@ pub(crate) fn run(format: Format, args: &Demo) -> Result<(), CommandError> {
         };
         // Also after an error: nothing may write into the folder any more when it is removed.
         ground.shutdown().await;
-        let mut report = played?;
+        let (mut report, kept) = played?;
+        report.sealed.without_server = kept.open()?;
         report.seconds.whole = whole.elapsed().as_secs_f64();
         Ok(report)
     });
@@ -112,6 +141,9 @@ pub(crate) fn run(format: Format, args: &Demo) -> Result<(), CommandError> {
     drop(runtime);
     let report = played?;
     report.show(format)?;
+    if !report.sealed.holds() {
+        return Err(DemoError::Sealed.into());
+    }
     if report.different > 0 {
         return Err(DemoError::Different { count: report.different }.into());
     }
@@ -123,7 +155,7 @@ async fn play(
     ground: &Ground,
     folder: &Path,
     (jobs, talks): (usize, bool),
-) -> Result<Report, CommandError> {
+) -> Result<(Report, Kept), CommandError> {
     let say = |text: &str| if talks { output::line(text) } else { Ok(()) };
     say(&format!("A server with mutual TLS answers at {}; its folder is {}.", ground.address(), folder.display()))?;
     say("\nThese rules are in force (policies/clinic):\n")?;
@@ -157,10 +189,14 @@ async fn play(
     report.rewrapped(rewrapped, watch);
     report.reopened = renewal::reopen(&records, &cast).await?;
 
+    say("Sealing every one under a formula of its own, for readers who are off line; three try each.")?;
+    let (sealed, kept) = sealed::play(source, &cast).await?;
+    report.sealed = sealed;
+
     let verdict = cast.administrator.with_deadline(VERIFY_LIMIT).audit().verify().await?;
     report.audit_verified = verdict.status == AuditStatus::Verified;
     report.audit_records = verdict.records;
-    Ok(report)
+    Ok((report, kept))
 }
 
 async fn make_key(cast: &Cast, key: &KeyId) -> Result<(), CommandError> {

@@ -9,6 +9,7 @@ use super::cast::Role;
 use super::denial::Denial;
 use super::readback::{Read, Tally};
 use super::record::Records;
+use super::sealed::Sealed;
 use crate::command::CommandError;
 use crate::output::{self, Format};
 use crate::system::Stopwatch;
@@ -69,6 +70,8 @@ pub(crate) struct Report {
     /// Seconds that the parts took.
     pub(crate) seconds: Seconds,
     rates: Rates,
+    /// Off line.
+    pub(crate) sealed: Sealed,
     /// One refusal of each role.
     pub(crate) denials: Vec<Denial>,
 }
@@ -117,8 +120,27 @@ impl Report {
         output::line("")?;
         output::show(format, &self.by_role(), &["reader", "allowed", "denied"])?;
         output::line("")?;
+        output::line("Off line, with user keys alone (clinic/records-abe):\n")?;
+        output::show(format, &self.sealed.readers, &["reader", "attributes", "opened", "refused"])?;
+        output::line("")?;
         output::show(format, &self.summary(), &[])?;
         Ok(())
+    }
+
+    /// What came of sealing for readers off line.
+    fn sealed_rows(&self) -> [(&'static str, String); 4] {
+        let Sealed { resources, formulas, batches, disagree, revoked_opens, expired_opens, tries, seconds, .. } =
+            &self.sealed;
+        let without = if self.sealed.without_server { "a file opens" } else { "A FILE DOES NOT OPEN" };
+        [
+            (
+                "sealed by formula",
+                format!("{resources} under {formulas} formulas, {batches} batches, in {seconds:.1} s"),
+            ),
+            ("against plain evaluation", format!("{disagree} differ, over three readers")),
+            ("revoked, expired keys", format!("opened {} of {tries}", revoked_opens + expired_opens)),
+            ("without the server", without.to_owned()),
+        ]
     }
 
     fn by_role(&self) -> serde_json::Value {
@@ -135,8 +157,9 @@ impl Report {
 
     fn summary(&self) -> Vec<serde_json::Value> {
         let row = |what: &str, value: String| json!({"what": what, "value": value});
+        let sealed = self.sealed_rows().into_iter().map(|(what, value)| row(what, value));
         let audit = if self.audit_verified { "verified" } else { "NOT VERIFIED" };
-        vec![
+        let mut rows = vec![
             row(
                 "resources",
                 format!(
@@ -155,9 +178,11 @@ impl Report {
                 ),
             ),
             row("opened again", format!("{} of a sample, by the doctor", self.reopened)),
-            row("audit log", format!("{audit}, {} records", self.audit_records)),
-            row("whole", format!("{:.1} s", self.seconds.whole)),
-        ]
+        ];
+        rows.extend(sealed);
+        rows.push(row("audit log", format!("{audit}, {} records", self.audit_records)));
+        rows.push(row("whole", format!("{:.1} s", self.seconds.whole)));
+        rows
     }
 }
 

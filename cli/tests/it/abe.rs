@@ -103,6 +103,22 @@ fn five_commands_from_nothing_to_an_opened_file() {
 }
 
 #[test]
+fn the_readme_s_five_commands_run_as_they_stand() {
+    let page = include_str!("../../../README.md");
+    let (_, section) = page.split_once("## Attribute-based encryption in five commands").unwrap();
+    let (_, rest) = section.split_once("```sh\n").unwrap();
+    let (script, _) = rest.split_once("```").unwrap();
+    assert_eq!(script.matches("wardkeep abe").count(), 4, "and the one that makes the file");
+    let ground = Ground::bare();
+    let bin = PathBuf::from(env!("CARGO_BIN_EXE_wardkeep")).parent().unwrap().to_owned();
+    let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
+    let mut shell = std::process::Command::new("sh");
+    let output = shell.args(["-ec", script]).current_dir(ground.0.path()).env("PATH", path).output().unwrap();
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    assert_eq!(ground.read("again.txt"), b"potassium 4.1 mmol/l\n");
+}
+
+#[test]
 fn declarations_are_read_and_their_mistakes_shown_with_their_place() {
     let ground = Ground::bare();
     ground.write("schema", "level: number(8)\ngroups: text set\ndept: enum(a, b) negatable\n");

@@ -61,6 +61,48 @@ fn numbers_out_of_their_range() {
 }
 
 #[test]
+fn numbers_and_moments_of_attribute_based_encryption() {
+    let issue = ["abe", "local", "issue", "--dir", "d", "--attributes", "a = b", "--out", "k"];
+    let setup = ["abe", "local", "setup", "--dir", "d"];
+    let list = ["abe", "local", "revocations", "--dir", "d", "--out", "l"];
+    let seal = ["abe", "local", "seal", "--dir", "d", "--policy", "a = b", "--in", "i", "--out", "o"];
+    let revoke = ["abe", "local", "revoke", "--dir", "d"];
+    for (line, option, bad) in [
+        (&issue[..], "--serial", "next"),
+        (&issue, "--serial", "-1"),
+        (&issue, "--serial", "4294967296"),
+        (&issue, "--days", "1.5"),
+        (&issue, "--days", "-1"),
+        (&issue, "--valid-until", "2026-02-30"),
+        (&issue, "--valid-until", "31.12.2026"),
+        (&seal, "--not-before", "yesterday"),
+        (&setup, "--serial-bits", "0"),
+        (&setup, "--serial-bits", "33"),
+        (&setup, "--bucket", "week"),
+        (&list, "--life-days", "0"),
+        (&list, "--life-days", "367"),
+        (&revoke, "--serial", "x"),
+    ] {
+        let flag = format!("{option}={bad}");
+        assert_refused(&[line, &[flag.as_str()]].concat(), option);
+    }
+    for good in [
+        "--serial=auto",
+        "--serial=0",
+        "--serial=4294967295",
+        "--days=0",
+        "--valid-until=2026-12-31",
+        "--valid-until=7",
+    ] {
+        assert_eq!(refusal(&[&issue[..], &[good]].concat()), None, "{good}");
+    }
+    assert!(refusal(&[&issue[..], &["--days=1", "--valid-until=today"]].concat()).is_some(), "one end, not two");
+    assert!(refusal(&[&seal[..], &["--parameters", "p"]].concat()).is_some(), "one authority, not two");
+    assert_eq!(refusal(&["encrypt", "--in", "f", "--key", "r/k"]), None);
+    assert!(refusal(&["encrypt", "f", "--in", "f", "--key", "r/k"]).is_some(), "one input, not two");
+}
+
+#[test]
 fn words_that_are_none_of_the_list() {
     for (line, option, offers) in [
         (&["--output", "xml", "ring", "list"][..], "--output", "yaml"),

@@ -114,6 +114,6 @@ pub(super) fn explained(error: OpenError, stanzas: &[Stanza], key: &UserKey) -> 
             }
         }
         OpenError::Unwrap(UnwrapError::PartMissing { .. }) => AbeError::NeedsServer,
-        other => AbeError::Open(other),
+        other => other.into(),
     }
 }

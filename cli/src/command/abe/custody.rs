@@ -123,7 +123,7 @@ fn share(path: &Path, holders: &[RsaHolder]) -> Result<Zeroizing<Vec<u8>>, Comma
     let opener = Opener::from_bytes(&bytes).map_err(AbeError::from)?;
     let context = opener.claimed_context().to_vec();
     if !context.starts_with(CONTEXT) {
-        return Err(AbeError::Open(OpenError::OtherContext).into());
+        return Err(AbeError::Open(Box::new(OpenError::OtherContext)).into());
     }
     let holders: Vec<&dyn wardkeep_envelope::Unwrap> =
         holders.iter().map(|holder| holder as &dyn wardkeep_envelope::Unwrap).collect();

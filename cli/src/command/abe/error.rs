@@ -58,28 +58,28 @@ pub(crate) enum AbeError {
     OutOfTime,
     /// Issuing.
     #[error(transparent)]
-    Issue(#[from] IssueError),
+    Issue(Box<IssueError>),
     /// Setting up or rotating.
     #[error(transparent)]
     Setup(#[from] SetupError),
     /// Deriving.
     #[error(transparent)]
-    Delegate(#[from] DelegateError),
+    Delegate(Box<DelegateError>),
     /// A revocation list.
     #[error(transparent)]
     Revocation(#[from] RevocationError),
     /// Policy and declarations.
     #[error(transparent)]
-    Policy(#[from] PolicyError),
+    Policy(Box<PolicyError>),
     /// Sealing.
     #[error(transparent)]
-    Seal(#[from] SealError),
+    Seal(Box<SealError>),
     /// A data key.
     #[error(transparent)]
-    Wrap(#[from] WrapError),
+    Wrap(Box<WrapError>),
     /// Opening.
     #[error(transparent)]
-    Open(#[from] OpenError),
+    Open(Box<OpenError>),
     /// A key of another authority.
     #[error("sealed under authority {found}, the key is of {held}: use a key of that authority")]
     OtherAuthority { found: AuthorityId, held: AuthorityId },
@@ -116,7 +116,8 @@ impl AbeError {
     /// Denied where attributes do not satisfy a policy; everything else is broken here.
     pub(crate) fn blame(&self) -> Blame {
         match self {
-            Self::NotSatisfied { .. } | Self::Open(OpenError::Unwrap(UnwrapError::NotSatisfied { .. })) => {
+            Self::NotSatisfied { .. } => Blame::Denied,
+            Self::Open(error) if matches!(**error, OpenError::Unwrap(UnwrapError::NotSatisfied { .. })) => {
                 Blame::Denied
             }
             _ => Blame::Local,
@@ -133,6 +134,26 @@ impl AbeError {
         move |error| Self::List { path: path.to_owned(), error }
     }
 }
+
+/// The large ones are boxed: most functions return one of them, and few ever make it.
+macro_rules! boxed {
+    ($($variant:ident($error:ty)),*) => {$(
+        impl From<$error> for AbeError {
+            fn from(error: $error) -> Self {
+                Self::$variant(Box::new(error))
+            }
+        }
+    )*};
+}
+
+boxed!(
+    Issue(IssueError),
+    Policy(PolicyError),
+    Seal(SealError),
+    Wrap(WrapError),
+    Open(OpenError),
+    Delegate(DelegateError)
+);
 
 /// An error in a text, as an editor understands it: `file:line:column: message`, then the line and a caret. Without a
 /// file the message alone.

@@ -112,7 +112,7 @@ fn opened(
     let (stanzas, claimed) = (opener.stanzas().to_vec(), opener.claimed_context().to_vec());
     // Before a server is asked about it: it would decide on the record that the file claims to be.
     if expected.as_ref().is_some_and(|expected| *expected != claimed) {
-        return Err(AbeError::Open(OpenError::OtherContext).into());
+        return Err(AbeError::Open(Box::new(OpenError::OtherContext)).into());
     }
     let context = claimed;
     let wrapped = beside(&stanzas, &reader);

@@ -1,7 +1,5 @@
 //! `wardkeep abe seal`: a file under a policy, with what the server publishes of the authority.
 
-use std::path::PathBuf;
-
 use wardkeep_client::AbeError as ClientError;
 
 use super::authority::pinned;
@@ -18,7 +16,7 @@ use crate::whole_file::Readers;
 /// Protects a file.
 pub(super) fn run(format: Format, args: RemoteSeal) -> Result<(), CommandError> {
     let RemoteSeal { key, policy, input, out, require_online, without_revocations, without_time, force, .. } = args;
-    let (policy, file) = policy.read().map(|(text, file)| (text, file.map(PathBuf::clone)))?;
+    let (policy, file) = policy.read().map(|(text, file)| (text, file.cloned()))?;
     let context = context::of(&args.context)?;
     sweep_when_told()?;
     let source = Watched::open_or_stdin(&input, "sealing")?;

@@ -125,7 +125,8 @@ async fn the_longest_answer_is_read_and_one_byte_more_is_not() {
 #[tokio::test]
 async fn text_that_is_not_utf_8_is_an_error() {
     // A lone continuation byte cannot be written by `Reply`, whose text is UTF-8: take it apart here.
-    let answer = Answer { body: Zeroizing::new(vec![0x80]), request: RequestId::new("r-1").unwrap(), kept: Kept::default() };
+    let answer =
+        Answer { body: Zeroizing::new(vec![0x80]), request: RequestId::new("r-1").unwrap(), kept: Kept::default() };
     let error = answer.text().unwrap_err();
     assert!(matches!(error, CallError::Protocol { fault: ProtocolFault::Body, .. }), "{error:?}");
     assert_eq!(answer.bytes(), [0x80]);
