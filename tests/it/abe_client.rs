@@ -116,7 +116,8 @@ async fn what_is_sealed_opens_when_the_server_has_gone() {
     let sealed = sealer.seal(POLICY, &visit(), b"all is well").await.unwrap();
     let not_hers = sealer.seal("user = bob", &visit(), b"all is well").await.unwrap();
     let key = issue(&client).await;
-    let sealed_key = client.user_keys().issue_sealed(&authority(), &Wish::default(), &private_key()).await.ok().unwrap();
+    let sealed_key =
+        client.user_keys().issue_sealed(&authority(), &Wish::default(), &private_key()).await.ok().unwrap();
     assert_eq!(sealed_key.0.attributes, "group = [writers], user = ann");
     scene.house.stop().await;
     for key in [&key, &sealed_key.1, &Key::from_bytes(&key.to_bytes()).unwrap()] {
@@ -196,7 +197,10 @@ async fn a_key_for_somebody_else_takes_the_further_right_and_opens_for_them_alon
     assert_eq!(registered.fingerprint, anns.fingerprint());
     assert_eq!(admin.recipients().get(&user("ann")).await.unwrap(), registered);
     let sealed = for_ann(&desk).user_keys().issue_for_another(&authority(), &wish).await.unwrap();
-    assert_eq!((sealed.recipient.as_str(), sealed.issued.attributes.as_str()), (anns.fingerprint().as_str(), "group = [writers], user = ann"));
+    assert_eq!(
+        (sealed.recipient.as_str(), sealed.issued.attributes.as_str()),
+        (anns.fingerprint().as_str(), "group = [writers], user = ann")
+    );
     let key = sealed.open(&anns).ok().unwrap();
     assert!(sealed.open(&private_key()).is_err(), "nobody else's");
     let record = scene.anns().await.abe("mine/abe").await.unwrap().seal(POLICY, &visit(), b"x").await.unwrap();
@@ -256,7 +260,10 @@ async fn the_wrong_signing_key_lets_nothing_through() {
     let second = scene.anns().await;
     second.authorities().pin(&authority(), first.signing_key()).unwrap();
     assert_eq!(second.authorities().parameters(&authority(), None).await.unwrap().version(), 2);
-    assert_eq!(second.authorities().parameters(&authority(), Some(1)).await.unwrap().fingerprint(), first.fingerprint());
+    assert_eq!(
+        second.authorities().parameters(&authority(), Some(1)).await.unwrap().fingerprint(),
+        first.fingerprint()
+    );
     let listed = second.authorities().list(None, &Paging::default()).await.unwrap();
     assert_eq!(listed.items.len(), 1);
 }

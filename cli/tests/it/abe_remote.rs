@@ -173,7 +173,23 @@ fn attributes_and_a_decision_of_the_server() {
     assert_eq!(scene.ground.read("opened"), b"potassium 4.1 mmol/l");
     scene.ok(&["key", "suspend", "dev/wrap"]);
     scene.refused(2, &open("mine.key", "both", "x"));
-    scene.refused(2, &["abe", "seal", "--key", "dev/abe", "--policy", MINE, "--in", "plain", "--out", "x", "--require-online", "dev/none"]);
+    scene.refused(
+        2,
+        &[
+            "abe",
+            "seal",
+            "--key",
+            "dev/abe",
+            "--policy",
+            MINE,
+            "--in",
+            "plain",
+            "--out",
+            "x",
+            "--require-online",
+            "dev/none",
+        ],
+    );
     assert!(!scene.ground.place("x").exists());
 }
 
@@ -262,7 +278,8 @@ fn shares_make_a_folder_that_issues() {
     // With a serial that is known to be free.
     let rest = ["plain-shares/share-2", "plain-shares/share-3", "--next-serial", "7"];
     assert_eq!(code(&scene.ground.run(&of("free", &rest))), 0);
-    let issue = ["abe", "local", "issue", "--dir", "free", "--attributes", MINE, "--out", "free.key", "--serial", "auto"];
+    let issue =
+        ["abe", "local", "issue", "--dir", "free", "--attributes", MINE, "--out", "free.key", "--serial", "auto"];
     assert_eq!(scene.ground.ok(&issue)["serial"], 7);
     scene.ground.refused(1, &of("free", &rest));
 }
