@@ -289,6 +289,9 @@ fn a_registered_key_is_put_shown_and_removed_and_sealed_keys_are_opened() {
     let scene = Scene::start();
     custodian(&scene, "ana");
     let ana = r#"User::"ana""#;
+    scene.refused(2, &["abe", "recipient", "put", ana, "--recipient", "ana.pub"]);
+    scene.ground.write("ana.json", r#"[{"uid":{"type":"User","id":"ana"},"attrs":{},"parents":[],"tags":{}}]"#);
+    scene.ok(&["entity", "put", text(&scene.ground.place("ana.json"))]);
     let put = scene.ok(&["abe", "recipient", "put", ana, "--recipient", "ana.pub"]);
     assert_eq!(scene.ok(&["abe", "recipient", "get", ana])["fingerprint"], put["fingerprint"]);
     scene.refused(1, &["abe", "recipient", "put", ana, "--recipient", "plain"]);

@@ -187,7 +187,7 @@ pub(crate) struct RevokeKeys {
     #[arg(long, env = "WARDKEEP_ABE_AUTHORITY", value_name = "KEY", value_parser = KeyId::parse)]
     pub(crate) key: KeyId,
     /// The version of the serials; without it the newest.
-    #[arg(long = "key-version", env = "WARDKEEP_KEY_VERSION", value_name = "NUMBER", requires = "serials")]
+    #[arg(long = "key-version", env = "WARDKEEP_KEY_VERSION", value_name = "NUMBER", conflicts_with = "holder")]
     pub(crate) version: Option<u32>,
     #[command(flatten)]
     pub(crate) which: Which,
