@@ -1,12 +1,15 @@
 //! Ours beside the peers: seal, open and key issue, with H(x) cold and cached, sizes, and a batch of records.
 //!
 //! `peers BACKEND RUNS BUDGET_MS STOP_MS POLICY..` prints `peer metric policy value unit`, as the programs in
-//! `benches/abe/peers` do. BACKEND is `blst` or, with the feature, `ark`. A policy is `and<n>`, `mixed10`, or `batch`.
+//! `benches/abe/peers` do. BACKEND is `blst` or, with the feature, `ark`. A policy is `and<n>` or `mixed10`; `batch` and
+//! `refusals` stand alone.
 //! `benches/abe/run` calls it and makes tables and plots of what it prints.
 
 #[cfg(feature = "blst")]
 mod batch;
 mod policy;
+#[cfg(feature = "blst")]
+mod refusal;
 mod sample;
 mod side;
 
@@ -45,10 +48,10 @@ fn run(arguments: &[String]) -> Result<(), Fail> {
     let (limits, names) = Limits::from_arguments(rest)?;
     match backend.as_str() {
         #[cfg(feature = "blst")]
-        "blst" => match names.iter().position(|name| name == "batch") {
-            Some(_) if names.len() == 1 => batch::measure(&limits).map(drop),
-            Some(_) => Err("`batch` is measured by itself".into()),
-            None => every::<side::Blst>(&limits, names),
+        "blst" => match names {
+            [name] if name == "batch" => batch::measure(&limits),
+            [name] if name == "refusals" => refusal::measure(&limits),
+            _ => every::<side::Blst>(&limits, names),
         },
         #[cfg(feature = "arkworks")]
         "ark" => every::<side::Ark>(&limits, names),
@@ -131,7 +134,7 @@ impl<'a, S: Side> Bench<'a, S> {
         Ok(())
     }
 
-    /// Prints the median time of `work`, each run on what `prepare` makes, which does not count.
+    /// Prints the best time of `work`, each run on what `prepare` makes, which does not count.
     fn time<P, T>(
         &self,
         metric: &str,

@@ -22,7 +22,9 @@ impl Policy {
             }
             _ => {
                 let size = name.strip_prefix("and").and_then(|digits| digits.parse().ok()).filter(|size| *size > 0);
-                let size = size.ok_or_else(|| format!("`{name}` is no policy: give and<n>, mixed10 or batch"))?;
+                let size = size.ok_or_else(|| {
+                    format!("`{name}` is no policy: give and<n> or mixed10, or batch or refusals alone")
+                })?;
                 (size, all(0..size, " and "))
             }
         };

@@ -1,7 +1,7 @@
 //! Points of G1 and G2 in projective coordinates, their additions and multiplications.
 //!
 //! Additions are blst's complete ones (`add_or_double`): right for equal points, opposite ones and the point at infinity,
-//! in the same time for all of them.
+//! in the same time for all of them. One is not, and says so in its name.
 #![expect(unsafe_code, reason = "the raw interface of blst; every pointer comes from a live reference")]
 
 use blst::{blst_p1, blst_p1_affine, blst_p2, blst_p2_affine};
@@ -102,6 +102,13 @@ impl G1 {
         let sum = &raw mut self.0;
         // SAFETY: as for `add_assign`.
         unsafe { blst::blst_p1_add_or_double_affine(sum, sum, other) };
+    }
+
+    /// Faster, and wrong for equal points; constant-time, and right for every other pair.
+    pub(super) fn add_different_affine_assign(&mut self, other: &blst_p1_affine) {
+        let sum = &raw mut self.0;
+        // SAFETY: as for `add_assign`.
+        unsafe { blst::blst_p1_add_affine(sum, sum, other) };
     }
 
     pub(super) fn double_assign(&mut self) {
@@ -238,5 +245,21 @@ mod tests {
         let affine = g2_to_affine(&[&G2::infinity(), &G2::generator()]);
         assert!(G2::from_affine(&affine[0]).is_infinity());
         assert!(!G2::from_affine(&affine[1]).is_infinity());
+    }
+
+    /// The faster addition is wrong for equal points, as its name warns, and right where the walk uses it.
+    #[test]
+    fn the_incomplete_addition_is_incomplete() {
+        let generator = G1::generator();
+        let affine = g1_to_affine(&[&generator]);
+        let mut doubled = generator.clone();
+        doubled.double_assign();
+        let mut wrong = generator.clone();
+        wrong.add_different_affine_assign(&affine[0]);
+        assert!(wrong.0 != doubled.0);
+        let (mut thrice, mut expected) = (doubled.clone(), doubled);
+        thrice.add_different_affine_assign(&affine[0]);
+        expected.add_affine_assign(&affine[0]);
+        assert!(thrice.0 == expected.0);
     }
 }

@@ -115,6 +115,34 @@ pub(super) fn choose<T: Limbs>(entries: &[T], magnitude: u64) -> T {
     chosen
 }
 
+/// The masks of a choice that is made in many tables, zeroed on drop.
+pub(super) struct Choices<const N: usize>([u64; N]);
+
+impl<const N: usize> Choices<N> {
+    /// The choice of entry `magnitude`, counted from one.
+    pub(super) fn of(magnitude: u64) -> Self {
+        let mut number = 0;
+        Self([(); N].map(|()| {
+            number += 1;
+            mask_if_equal(number, magnitude)
+        }))
+    }
+
+    /// The chosen entry.
+    #[inline]
+    pub(super) fn from<T: Limbs>(&self, entries: &[T; N]) -> T {
+        let mut chosen = T::zeroed();
+        self.0.iter().zip(entries).for_each(|(mask, entry)| chosen.gather(entry, *mask));
+        chosen
+    }
+}
+
+impl<const N: usize> Drop for Choices<N> {
+    fn drop(&mut self) {
+        self.0.zeroize();
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -134,6 +162,16 @@ mod tests {
         for number in 1..=32u64 {
             let chosen = choose(&entries, number);
             assert_eq!((chosen.x.fp, chosen.y.fp), (numbered(number).x.fp, numbered(number).y.fp), "entry {number}");
+        }
+    }
+
+    /// Masks made once choose like those made on the way.
+    #[test]
+    fn one_choice_in_many_tables() {
+        let entries: [_; 16] = std::array::from_fn(|index| numbered(index as u64 + 1));
+        for number in 0..=17u64 {
+            let (once, apart) = (Choices::of(number).from(&entries), choose(&entries, number));
+            assert_eq!((once.x.fp, once.y.fp), (apart.x.fp, apart.y.fp), "entry {number}");
         }
     }
 

@@ -69,6 +69,14 @@ pub(crate) fn all(results: &Results) -> Vec<Bar> {
         let what = format!("{way} a batch of 1 000 records of 1 KiB, 10 attributes, a record");
         bars.push(at_most(what, 5.0, "us", results.get("wardkeep", metric, "and10")));
     }
+    let slowest = results.get("wardkeep", "refuse-structure", "hostile").map(|us| us / 1e3);
+    bars.push(at_most("refusal by structure, the slowest of the hostile ones".to_owned(), 50.0, "ms", slowest));
+    for policy in ["and1", "and50", "and512"] {
+        let ratio = results.get("wardkeep", "refusal", policy).zip(results.get("wardkeep", "opening", policy));
+        let what = format!("refusal by the transform, {}, against an opening", title(policy));
+        // Both do the same work; a hundredth is what two best runs of one operation differ by.
+        bars.push(at_most(what, 1.02, "x", ratio.map(|(refusal, opening)| refusal / opening)));
+    }
     bars
 }
 

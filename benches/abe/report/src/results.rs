@@ -25,8 +25,8 @@ impl Results {
         Ok(results)
     }
 
-    /// The best round, in us or bytes. Whatever else runs on a machine makes a round slower and none faster, so that the
-    /// best of several is what repeats; the same for everybody.
+    /// The best round, in us or bytes. Whatever else runs on a machine makes a run slower and none faster, so that the
+    /// best of many is what repeats; the same for everybody.
     pub(crate) fn get(&self, peer: &str, metric: &str, policy: &str) -> Option<f64> {
         let rounds = self.points.get(&(peer.to_owned(), metric.to_owned(), policy.to_owned()))?;
         rounds.iter().copied().min_by(f64::total_cmp)
