@@ -95,6 +95,9 @@ impl Attributes {
     /// Puts what fits in its place, or changes nothing.
     fn place(&mut self, at: Position, name: Box<str>, set: bool, value: Option<Value>) -> Result<(), AttributeError> {
         let held = self.held.get(&name);
+        if held.is_some_and(|held| held.set != set) {
+            return Err(AttributeError::OtherSchema { name });
+        }
         let there = held.is_some_and(|held| value.as_ref().is_none_or(|value| held.values.contains(value)));
         if there {
             return Ok(());

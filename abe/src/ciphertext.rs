@@ -12,6 +12,7 @@
 use crate::DecodeError;
 use crate::backend::{G1_BYTES, G2_BYTES};
 use crate::encoding::{Reader, put_counted};
+use crate::key::MAX_LABELS;
 use crate::label::{AuthorityId, Scope};
 use crate::parameters::Scheme;
 use crate::policy::{MAX_ROWS, MAX_STATEMENT, Statement};
@@ -19,7 +20,7 @@ use crate::validity::Bucket;
 
 const MAGIC: &[u8; 7] = b"WKABECT";
 const FORMAT: u8 = 1;
-/// Longest ciphertext, in bytes.
+/// Longest ciphertext of the ciphertext-policy scheme, in bytes.
 pub const MAX_CIPHERTEXT: usize = MAX_STATEMENT + (MAX_ROWS + 2) * (G1_BYTES + G2_BYTES) + 128;
 
 /// A ciphertext whose structure was checked: lengths and counts, not a single point. All of it is public.
@@ -63,15 +64,8 @@ impl Ciphertext {
     /// # Errors
     /// [`DecodeError`].
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, DecodeError> {
-        let expected = "a ciphertext of attribute-based encryption";
         let mut reader = Reader::new(bytes);
-        if reader.array("magic").map_err(|_| DecodeError::NotOurs { expected })? != MAGIC {
-            return Err(DecodeError::NotOurs { expected });
-        }
-        match reader.u8("format version")? {
-            FORMAT => {}
-            version => return Err(DecodeError::UnknownFormat { version }),
-        }
+        reader.begin(MAGIC, FORMAT, "a ciphertext of attribute-based encryption")?;
         let scheme = Scheme::from_number(reader.u8("scheme")?).ok_or(DecodeError::Malformed { part: "scheme" })?;
         let authority = AuthorityId(*reader.array("authority")?);
         let scope = Scope { authority, version: reader.u32("authority version")? };
@@ -79,7 +73,7 @@ impl Ciphertext {
         if scheme == Scheme::CiphertextPolicy {
             Statement::read(statement)?;
         }
-        let points = read_points(&mut reader)?;
+        let points = read_points(&mut reader, scheme)?;
         reader.end()?;
         Ok(Self { bytes: bytes.to_vec(), scheme, scope, statement: statement.to_vec(), points })
     }
@@ -155,10 +149,17 @@ impl Ciphertext {
     }
 }
 
-fn read_points(reader: &mut Reader<'_>) -> Result<Points, DecodeError> {
-    let in_g2 = usize::from(reader.u16("number of points")?);
-    let in_g1 = usize::from(reader.u16("number of points")?);
-    // Bounded by what is there, before anything is kept for it.
+fn read_points(reader: &mut Reader<'_>, scheme: Scheme) -> Result<Points, DecodeError> {
+    let max = match scheme {
+        Scheme::CiphertextPolicy => MAX_ROWS,
+        Scheme::KeyPolicy => MAX_LABELS,
+    };
+    let mut count = || match usize::from(reader.u16("number of points")?) {
+        len if len > max => Err(DecodeError::TooLong { part: "points", len, max }),
+        count => Ok(count),
+    };
+    let (in_g2, in_g1) = (count()?, count()?);
+    // Bounded by what is there too, before anything is kept for it.
     let expected = G2_BYTES * (in_g2 + 1) + G1_BYTES * in_g1 + 32;
     if reader.left() < expected {
         return Err(DecodeError::Truncated { part: "points" });

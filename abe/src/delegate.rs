@@ -6,6 +6,7 @@ use crate::label::{Label, Namespace, Scope};
 use crate::parameters::PublicParameters;
 use crate::scheme::cp::{self, KeyPoints};
 use crate::seed::{Draw, Seed};
+use crate::syntax;
 use crate::validity::Bucket;
 use crate::{Attributes, DelegateError, Schema, Value};
 
@@ -48,8 +49,10 @@ impl<B: Backend> UserKey<B> {
             return Err(DelegateError::NothingLeft);
         }
         let held = self.points();
-        let sk2 = labels.iter().filter_map(|label| self.point(label).cloned()).collect();
-        let kept = KeyPoints { sk1: held.sk1.clone(), sk2, sk3: held.sk3.clone() };
+        // Never moved while it grows: a vector that moves leaves what it held behind.
+        let mut kept =
+            KeyPoints { sk1: held.sk1.clone(), sk2: Vec::with_capacity(labels.len()), sk3: held.sk3.clone() };
+        kept.sk2.extend(labels.iter().filter_map(|label| self.point(label).cloned()));
         let t = seed.draws(b"wardkeep abe 1 delegated key").scalar(Draw::KeyExponent, 0);
         let raised: Vec<&Label> = labels.iter().collect();
         let points = cp::rerandomise(&kept, parameters.base(), (parameters.attribute_hash(), &raised), &t);
@@ -62,10 +65,11 @@ impl<B: Backend> UserKey<B> {
         let named =
             |label: &&Label, name: &str| label.namespace() == Some(Namespace::Attribute) && label.name() == Some(name);
         for name in &narrowing.without {
+            let name = syntax::name(name).map_err(|_| DelegateError::NotHeld { name: name.clone() })?;
             let before = dropped.len();
-            dropped.extend(self.labels().iter().filter(|label| named(label, name)));
+            dropped.extend(self.labels().iter().filter(|label| named(label, &name)));
             if dropped.len() == before {
-                return Err(DelegateError::NotHeld { name: name.clone() });
+                return Err(DelegateError::NotHeld { name: name.into() });
             }
         }
         for (name, value) in &narrowing.without_values {

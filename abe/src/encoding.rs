@@ -27,6 +27,18 @@ impl<'a> Reader<'a> {
         Self(bytes)
     }
 
+    /// What every format begins with: seven bytes of magic, and the format's number. `expected` names the object, with its
+    /// article.
+    pub(crate) fn begin(&mut self, magic: &[u8; 7], format: u8, expected: &'static str) -> Result<(), DecodeError> {
+        if self.array("magic").map_err(|_| DecodeError::NotOurs { expected })? != magic {
+            return Err(DecodeError::NotOurs { expected });
+        }
+        match self.u8("format version")? {
+            version if version == format => Ok(()),
+            version => Err(DecodeError::UnknownFormat { version }),
+        }
+    }
+
     /// The next `count` bytes; `part` names them in the error.
     pub(crate) fn take(&mut self, count: usize, part: &'static str) -> Result<&'a [u8], DecodeError> {
         let (taken, rest) = self.0.split_at_checked(count).ok_or(DecodeError::Truncated { part })?;

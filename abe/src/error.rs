@@ -164,6 +164,17 @@ pub enum SealError {
     /// A revocation list must go with a time bucket.
     #[error("a revocation list goes with a time bucket, since expired serials leave the list; ask for one too")]
     CoverWithoutBucket,
+    /// The revocation list does not know who was revoked so early.
+    #[error(
+        "the revocation list leaves out keys that ended before time bucket {}, the policy asks for bucket {}; ask for a later one",
+        .first.number(), .bucket.number()
+    )]
+    BucketBeforeList {
+        /// The policy's bucket.
+        bucket: Bucket,
+        /// The first bucket that the list may go with.
+        first: Bucket,
+    },
     /// Every serial is revoked.
     #[error("every serial of the authority is revoked; rotate the authority")]
     AllRevoked,
@@ -207,6 +218,12 @@ pub enum RevocationError {
         issued_at: u64,
         /// The time it was compared with.
         now: u64,
+    },
+    /// A serial outside the authority's tree.
+    #[error("serial {} is beyond the authority's tree; check which version it is of", .serial.number())]
+    SerialOutOfRange {
+        /// The serial.
+        serial: Serial,
     },
     /// Too many serials.
     #[error("{count} serials are revoked, {max} at most stand in a list; rotate the authority")]

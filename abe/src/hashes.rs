@@ -101,13 +101,13 @@ impl<B: Backend> Hashes<B> {
         let plain: Vec<&B::G1> =
             hashes.iter().zip(&tables).filter(|(_, table)| table.is_none()).map(|(hashed, _)| hashed.point()).collect();
         let mut plain = B::g1_mul_secret_each(&plain, scalar).into_iter();
-        tables
-            .iter()
-            .filter_map(|table| match table {
-                Some(table) => Some(B::g1_table_mul_secret(table, scalar)),
-                None => plain.next(),
-            })
-            .collect()
+        // The points may become a user's key. A vector that moves while it grows leaves what it held behind.
+        let mut raised = Vec::with_capacity(tables.len());
+        raised.extend(tables.iter().filter_map(|table| match table {
+            Some(table) => Some(B::g1_table_mul_secret(table, scalar)),
+            None => plain.next(),
+        }));
+        raised
     }
 
     fn prepare(&self, seen: &Seen<'_>) {

@@ -140,15 +140,8 @@ impl<B: Backend> UserKey<B> {
     /// # Errors
     /// [`DecodeError`], of which [`DecodeError::OtherParameters`] says that other parameters belong to it.
     pub fn from_bytes(bytes: &[u8], parameters: &PublicParameters<B>) -> Result<Self, DecodeError> {
-        let expected = "a user key of attribute-based encryption";
         let mut reader = Reader::new(bytes);
-        if reader.array("magic").map_err(|_| DecodeError::NotOurs { expected })? != MAGIC {
-            return Err(DecodeError::NotOurs { expected });
-        }
-        match reader.u8("format version")? {
-            FORMAT => {}
-            version => return Err(DecodeError::UnknownFormat { version }),
-        }
+        reader.begin(MAGIC, FORMAT, "a user key of attribute-based encryption")?;
         let scheme = Scheme::from_number(reader.u8("scheme")?);
         let fingerprint: &[u8; 32] = reader.array("fingerprint")?;
         if scheme != Some(Scheme::CiphertextPolicy) || fingerprint != parameters.fingerprint() {
@@ -164,9 +157,12 @@ impl<B: Backend> UserKey<B> {
             B::g1_from_bytes(bytes, Trust::Checked).ok_or(DecodeError::BadPoint { part: "key" })
         };
         let sk3 = point()?;
-        let sk2 = labels.iter().map(|_| point()).collect::<Result<Vec<B::G1>, DecodeError>>()?;
+        // Never moved while it grows, and zeroed by its owner should a point be none.
+        let mut points = KeyPoints { sk1, sk2: Vec::with_capacity(labels.len()), sk3 };
+        for _ in &labels {
+            points.sk2.push(point()?);
+        }
         reader.end()?;
-        let points = KeyPoints { sk1, sk2, sk3 };
         let key = Self::new(parameters, Held { valid_until, serial, labels }, points);
         key.check_claims(parameters)?;
         parameters.attribute_hash().warm(&key.labels);
@@ -185,7 +181,11 @@ impl<B: Backend> UserKey<B> {
             return Err(DecodeError::Malformed { part: "validity" });
         }
         let path = self.serial.map_or_else(Vec::new, |serial| terms.serial_labels(scope, serial));
-        if !path.iter().all(holds) || path.len() != of(Namespace::Serial) {
+        // Beyond the tree a serial has no path, and an empty one is held by everybody.
+        if !self.serial.is_none_or(|serial| terms.has_serial(serial))
+            || !path.iter().all(holds)
+            || path.len() != of(Namespace::Serial)
+        {
             return Err(DecodeError::Malformed { part: "serial" });
         }
         Ok(())

@@ -30,15 +30,8 @@ pub fn to_key_file<B: Backend>(parameters: &PublicParameters<B>, key: &UserKey<B
 /// # Errors
 /// [`DecodeError`].
 pub fn from_key_file<B: Backend>(bytes: &[u8]) -> Result<(PublicParameters<B>, UserKey<B>), DecodeError> {
-    let expected = "a key file of attribute-based encryption";
     let mut reader = Reader::new(bytes);
-    if reader.array("magic").map_err(|_| DecodeError::NotOurs { expected })? != MAGIC {
-        return Err(DecodeError::NotOurs { expected });
-    }
-    match reader.u8("format version")? {
-        FORMAT => {}
-        version => return Err(DecodeError::UnknownFormat { version }),
-    }
+    reader.begin(MAGIC, FORMAT, "a key file of attribute-based encryption")?;
     let parameters = PublicParameters::from_bytes(reader.counted(MAX_PART, "public parameters")?)?;
     let key = reader.counted(MAX_PART, "key")?;
     reader.end()?;

@@ -15,7 +15,6 @@
 //! | prefix | the prefix as a number, 8 bytes |
 //! | hash prefix | the same, of the first 32 bits of the value's hash |
 
-pub(crate) mod fields;
 mod tag;
 
 use sha2::{Digest, Sha256};
@@ -23,8 +22,8 @@ use sha2::{Digest, Sha256};
 pub(crate) use tag::{DAY, Family, HASH_BITS, Kind, MAX_UNIT, Shape, Tag};
 
 use crate::dyadic::Prefix;
+use crate::encoding::{Reader, put_counted as put};
 use crate::syntax::{self, MAX_NAME, MAX_VALUE, Quoted};
-use fields::{Fields, put};
 
 /// Domain separation of the hash whose prefixes stand for inequality.
 const HASH_DOMAIN: &[u8] = b"wardkeep-abe-v1/hash-prefix";
@@ -175,18 +174,23 @@ impl<'a> Parts<'a> {
         if bytes.len() > MAX_LABEL {
             return None;
         }
-        let mut fields = Fields::new(bytes);
-        let authority = AuthorityId(fields.exactly()?);
-        let version = u32::from_be_bytes(fields.exactly()?);
-        let [code] = fields.exactly()?;
+        let mut fields = Reader::new(bytes);
+        let authority = AuthorityId(exactly(&mut fields)?);
+        let version = u32::from_be_bytes(exactly(&mut fields)?);
+        let [code] = exactly(&mut fields)?;
         let namespace = Namespace::ALL.into_iter().find(|namespace| namespace.code() == code)?;
-        let tag = fields.field(MAX_TAG)?;
-        let name = fields.text(MAX_NAME)?;
-        let value = fields.field(MAX_VALUE)?;
+        let tag = fields.counted(MAX_TAG, "type tag").ok()?;
+        let name = fields.text(MAX_NAME, "name").ok()?;
+        let value = fields.counted(MAX_VALUE, "value").ok()?;
         let normal = syntax::name(name).is_ok_and(|normal| *normal == *name);
         let parts = Self { scope: Scope { authority, version }, namespace, tag, name, value };
         (normal && fields.left() == 0).then_some(parts)
     }
+}
+
+/// A field of exactly so many bytes.
+fn exactly<const N: usize>(fields: &mut Reader<'_>) -> Option<[u8; N]> {
+    fields.counted(N, "label").ok()?.try_into().ok()
 }
 
 /// Makes the labels of one attribute.

@@ -38,7 +38,7 @@ pub(crate) struct MasterKey<B: Backend> {
 impl<B: Backend> MasterKey<B> {
     /// Version 1 of a new authority.
     pub(crate) fn generate(scheme: Scheme, id: AuthorityId, schema: Schema, terms: Terms, seed: Seed) -> Self {
-        let draws = seed.draws(b"wardkeep abe 1 authority");
+        let draws = seed.draws(purpose(scheme));
         let signing = SigningKey::from_bytes(&draws.bytes(Draw::Signing));
         Self::make(scheme, Scope { authority: id, version: 1 }, schema, terms, (signing, &draws.scalar(Draw::Alpha, 0)))
     }
@@ -47,8 +47,8 @@ impl<B: Backend> MasterKey<B> {
     pub(crate) fn rotate(&self, schema: Schema, terms: Terms, seed: Seed) -> Result<Self, SetupError> {
         let Scope { authority, version } = *self.parameters.scope();
         let version = version.checked_add(1).ok_or(SetupError::Versions)?;
-        let alpha = seed.draws(b"wardkeep abe 1 authority").scalar(Draw::Alpha, 0);
         let scheme = self.parameters.scheme();
+        let alpha = seed.draws(purpose(scheme)).scalar(Draw::Alpha, 0);
         Ok(Self::make(scheme, Scope { authority, version }, schema, terms, (self.signing.clone(), &alpha)))
     }
 
@@ -84,15 +84,8 @@ impl<B: Backend> MasterKey<B> {
     }
 
     pub(crate) fn from_bytes(bytes: &[u8], scheme: Scheme) -> Result<Self, DecodeError> {
-        let expected = "a master key of attribute-based encryption";
         let mut reader = Reader::new(bytes);
-        if reader.array("magic").map_err(|_| DecodeError::NotOurs { expected })? != MAGIC {
-            return Err(DecodeError::NotOurs { expected });
-        }
-        match reader.u8("format version")? {
-            FORMAT => {}
-            version => return Err(DecodeError::UnknownFormat { version }),
-        }
+        reader.begin(MAGIC, FORMAT, "a master key of attribute-based encryption")?;
         let point: &[u8; G1_BYTES] = reader.array("master key")?;
         let point = B::g1_from_bytes(point, Trust::Checked).ok_or(DecodeError::BadPoint { part: "master key" })?;
         let signing = SigningKey::from_bytes(reader.array("signing key")?);
@@ -108,6 +101,14 @@ impl<B: Backend> MasterKey<B> {
             return Err(DecodeError::OtherParameters { part: "master key" });
         }
         Ok(Self { point, signing, parameters })
+    }
+}
+
+/// What a seed is drawn for. Two schemes never have one alpha, not even of one seed: no proof covers that.
+fn purpose(scheme: Scheme) -> &'static [u8] {
+    match scheme {
+        Scheme::CiphertextPolicy => b"wardkeep abe 1 authority",
+        Scheme::KeyPolicy => b"wardkeep abe 1 key-policy authority",
     }
 }
 

@@ -13,6 +13,7 @@ use crate::backend::{Backend, GT_BYTES};
 use crate::encoding::{Reader, put_counted};
 use crate::hashes::{Capacity, Hashes};
 use crate::label::{AuthorityId, Label, Scope};
+use crate::schema::MAX_SCHEMA;
 use crate::scheme::base::Base;
 use crate::validity::{BucketLength, Terms};
 use crate::{DecodeError, Schema};
@@ -28,15 +29,14 @@ pub enum Scheme {
     KeyPolicy = 2,
 }
 
-/// Longest encoded schema, in bytes.
-const MAX_SCHEMA: usize = 1 << 20;
 const MAGIC: &[u8; 7] = b"WKABEPP";
 const FORMAT: u8 = 1;
 /// Bytes of an Ed25519 public key.
 pub(crate) const SIGNER: usize = 32;
 /// Bytes of an Ed25519 signature (RFC 8032).
 pub(crate) const SIGNATURE: usize = 64;
-/// Points and tables of H(x) that one set of parameters keeps; 4 096 points are 1 MiB, 256 tables 12 MiB.
+/// Points and tables of H(x) that one set of parameters keeps: 4 096 points are 1 MiB and their labels, some hundred
+/// bytes each as a rule; 256 tables are 12 MiB.
 const CACHED_POINTS: usize = 4_096;
 const CACHED_TABLES: usize = 256;
 
@@ -101,14 +101,7 @@ impl Body {
     }
 
     fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        const EXPECTED: &str = "a set of public parameters of attribute-based encryption";
-        if reader.array("magic").map_err(|_| DecodeError::NotOurs { expected: EXPECTED })? != MAGIC {
-            return Err(DecodeError::NotOurs { expected: EXPECTED });
-        }
-        match reader.u8("format version")? {
-            FORMAT => {}
-            version => return Err(DecodeError::UnknownFormat { version }),
-        }
+        reader.begin(MAGIC, FORMAT, "a set of public parameters of attribute-based encryption")?;
         let malformed = |part| move || DecodeError::Malformed { part };
         let scheme = Scheme::from_number(reader.u8("scheme")?).ok_or_else(malformed("scheme"))?;
         let authority = AuthorityId(*reader.array("authority")?);

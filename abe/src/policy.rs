@@ -17,7 +17,7 @@ use crate::validity::Bucket;
 use crate::{DecodeError, OpenError, PolicyError, RevocationError, SealError};
 
 /// Most rows of formula, time bucket and cover together.
-pub const MAX_ROWS: usize = 512;
+pub const MAX_ROWS: usize = crate::formula::MAX_ROWS;
 /// Longest policy text, in bytes.
 pub const MAX_POLICY: usize = crate::formula::MAX_TEXT;
 /// Longest encoded statement: text, bucket, and a cover of [`MAX_ROWS`] nodes.
@@ -39,6 +39,17 @@ pub(crate) struct Cover {
     pub(crate) list_number: u64,
     pub(crate) issued_at: u64,
     pub(crate) nodes: Vec<Prefix>,
+    /// What the sealer's list says of its use; nothing of it is sealed.
+    fitness: Option<Fitness>,
+}
+
+/// What a cover is good for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Fitness {
+    /// The first time bucket: serials that ended before it are revoked or not, and the cover does not know.
+    first_bucket: Bucket,
+    /// When the list is due for renewal, in seconds since 1970.
+    renew_by: u64,
 }
 
 impl AccessPolicy {
@@ -66,21 +77,33 @@ impl AccessPolicy {
         self
     }
 
-    /// Asks for keys that this list does not revoke. Goes with [`AccessPolicy::valid_from`]: serials that expired
-    /// before its bucket need no place in the cover.
+    /// Asks for keys that this list does not revoke. Goes with [`AccessPolicy::valid_from`], and with no bucket before the
+    /// list's own date: authorities leave out serials that had expired by then, and the cover those that expired before
+    /// the bucket. Sealing holds to that, whichever of the two was asked for first.
+    ///
+    /// The list is compared with `now` (seconds since 1970) here, not at each sealing: whoever keeps a policy makes it
+    /// anew by [`AccessPolicy::renew_by`].
     ///
     /// # Errors
     /// [`RevocationError::Stale`] for a list past its renewal, [`RevocationError::FromTheFuture`],
-    /// [`RevocationError::OtherAuthority`]. `now` in seconds since 1970.
+    /// [`RevocationError::OtherAuthority`] where list, parameters and policy are not of one authority version.
     pub fn excluding<B: Backend>(
         mut self,
         list: &RevocationList,
         parameters: &PublicParameters<B>,
         now: u64,
     ) -> Result<Self, RevocationError> {
+        if !self.belongs_to(parameters) {
+            return Err(RevocationError::OtherAuthority);
+        }
         list.check(parameters, now)?;
-        let nodes = list.cover(parameters.terms(), self.bucket);
-        self.cover = Some(Cover { list_number: list.number(), issued_at: list.issued_at(), nodes });
+        let terms = parameters.terms();
+        let nodes = list.cover(terms, self.bucket);
+        // A list from behind the last bucket knows of no key that lives.
+        let listed_from = terms.bucket_at(list.issued_at()).unwrap_or(Bucket::new(u32::MAX));
+        let first_bucket = self.bucket.map_or(listed_from, |bucket| bucket.max(listed_from));
+        let fitness = Some(Fitness { first_bucket, renew_by: list.dates().next_update });
+        self.cover = Some(Cover { list_number: list.number(), issued_at: list.issued_at(), nodes, fitness });
         Ok(self)
     }
 
@@ -100,6 +123,12 @@ impl AccessPolicy {
     #[must_use]
     pub fn revocation_list(&self) -> Option<u64> {
         self.cover.as_ref().map(|cover| cover.list_number)
+    }
+
+    /// Until when, in seconds since 1970, its revocation list may be sealed with; `None` without a list.
+    #[must_use]
+    pub fn renew_by(&self) -> Option<u64> {
+        self.cover.as_ref()?.fitness.map(|fitness| fitness.renew_by)
     }
 
     /// What a holder of these labels would use of the formula, or misses; time bucket and revocation are left out.
@@ -155,20 +184,31 @@ impl AccessPolicy {
             }
             parts.push(terms.validity_gate(scope, bucket));
         }
-        if let Some(cover) = &self.cover {
-            if self.bucket.is_none() {
-                return Err(SealError::CoverWithoutBucket);
-            }
-            if cover.nodes.is_empty() {
-                return Err(SealError::AllRevoked);
-            }
-            parts.push(terms.serial_gate(scope, &cover.nodes));
-        }
-        let rows = parts.iter().map(Gate::rows).sum();
+        let nodes = self.checked_cover()?;
+        // Counted before labels are made: the cover of a long list has a million nodes.
+        let rows = parts.iter().map(Gate::rows).sum::<usize>() + nodes.len();
         if rows > MAX_ROWS {
             return Err(SealError::TooManyRows { rows, max: MAX_ROWS });
         }
+        if !nodes.is_empty() {
+            parts.push(terms.serial_gate(scope, nodes));
+        }
         Ok(if let [_] = parts.as_slice() { parts.swap_remove(0) } else { Gate::All(parts) })
+    }
+
+    /// The nodes of the cover, if there is one and it fits the bucket.
+    fn checked_cover(&self) -> Result<&[Prefix], SealError> {
+        let Some(cover) = &self.cover else { return Ok(&[]) };
+        let Some(bucket) = self.bucket else { return Err(SealError::CoverWithoutBucket) };
+        if cover.nodes.is_empty() {
+            return Err(SealError::AllRevoked);
+        }
+        match cover.fitness {
+            Some(Fitness { first_bucket, .. }) if bucket < first_bucket => {
+                Err(SealError::BucketBeforeList { bucket, first: first_bucket })
+            }
+            _ => Ok(&cover.nodes),
+        }
     }
 
     /// The one encoding of the policy, as it stands in a ciphertext and is bound by it.
@@ -180,7 +220,7 @@ impl AccessPolicy {
             out.extend_from_slice(&bucket.number().to_be_bytes());
         }
         out.push(u8::from(self.cover.is_some()));
-        if let Some(Cover { list_number, issued_at, nodes }) = &self.cover {
+        if let Some(Cover { list_number, issued_at, nodes, fitness: _ }) = &self.cover {
             out.extend_from_slice(&list_number.to_be_bytes());
             out.extend_from_slice(&issued_at.to_be_bytes());
             out.extend_from_slice(&u16::try_from(nodes.len()).unwrap_or(u16::MAX).to_be_bytes());
@@ -247,5 +287,5 @@ fn read_cover(reader: &mut Reader<'_>) -> Result<Cover, DecodeError> {
     }
     let mut node = || Ok(Prefix { len: u32::from(reader.u8("cover")?), value: u64::from(reader.u32("cover")?) });
     let nodes: Result<Vec<Prefix>, DecodeError> = (0..count).map(|_| node()).collect();
-    Ok(Cover { list_number, issued_at, nodes: nodes? })
+    Ok(Cover { list_number, issued_at, nodes: nodes?, fitness: None })
 }

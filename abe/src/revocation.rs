@@ -59,6 +59,7 @@ impl RevocationList {
         if revoked.len() > MAX_REVOKED {
             return Err(RevocationError::TooMany { count: revoked.len(), max: MAX_REVOKED });
         }
+        check_range(&revoked, parameters.terms())?;
         let (authority, version) = (parameters.authority(), parameters.version());
         let mut bytes = [MAGIC.as_slice(), &[FORMAT], &authority.0, &version.to_be_bytes()].concat();
         for moment in [dates.number, dates.issued_at, dates.next_update] {
@@ -79,15 +80,8 @@ impl RevocationList {
     /// # Errors
     /// [`RevocationError::Decode`] and [`RevocationError::OtherAuthority`].
     pub fn from_bytes<B: Backend>(bytes: &[u8], parameters: &PublicParameters<B>) -> Result<Self, RevocationError> {
-        let expected = "a revocation list of attribute-based encryption";
         let mut reader = Reader::new(bytes);
-        if reader.array("magic").map_err(|_| DecodeError::NotOurs { expected })? != MAGIC {
-            return Err(DecodeError::NotOurs { expected }.into());
-        }
-        match reader.u8("format version")? {
-            FORMAT => {}
-            version => return Err(DecodeError::UnknownFormat { version }.into()),
-        }
+        reader.begin(MAGIC, FORMAT, "a revocation list of attribute-based encryption")?;
         let authority = AuthorityId(*reader.array("authority")?);
         let version = reader.u32("authority version")?;
         let dates = Dates {
@@ -112,6 +106,7 @@ impl RevocationList {
         if (authority, version) != (parameters.authority(), parameters.version()) {
             return Err(RevocationError::OtherAuthority);
         }
+        check_range(&revoked, parameters.terms())?;
         let unsigned = bytes.get(..bytes.len().saturating_sub(SIGNATURE)).unwrap_or_default();
         check_signature(parameters.signing_key(), unsigned, signature, "revocation list")?;
         Ok(Self { authority, version, dates, revoked, bytes: bytes.to_vec() })
@@ -171,6 +166,14 @@ impl RevocationList {
         let mut nodes = Vec::new();
         cover(Prefix { len: 0, value: 0 }, u32::from(terms.serial_bits()), &serials, &mut nodes);
         nodes
+    }
+}
+
+/// A serial beyond the tree would shut out another in its place. They are ascending: the last is the greatest.
+fn check_range(revoked: &BTreeMap<Serial, Bucket>, terms: &Terms) -> Result<(), RevocationError> {
+    match revoked.last_key_value() {
+        Some((serial, _)) if !terms.has_serial(*serial) => Err(RevocationError::SerialOutOfRange { serial: *serial }),
+        _ => Ok(()),
     }
 }
 

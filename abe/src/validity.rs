@@ -129,7 +129,6 @@ impl Terms {
     }
 
     /// The labels of a key that is valid until the end of `bucket`.
-    /// The labels of a key that is valid until the end of `bucket`.
     pub(crate) fn validity_labels(&self, scope: &Scope, bucket: Bucket) -> Vec<Label> {
         let bits = self.bucket.bits();
         let label = |prefix: Prefix| self.validity_label(scope, &prefix);

@@ -29,6 +29,9 @@ fn five_hundred_and_twelve_rows() {
     assert_eq!(round(&authority, &half, &list(256, |at| format!("x{} = y", 2 * at), ", ")), Ok(()));
     let refused = round(&authority, &half, &list(255, |at| format!("x{} = y", 2 * at), ", "));
     assert!(matches!(refused, Err(OpenError::NotSatisfied { .. })));
+    let (ciphertext, secret) = sealed(&authority, &half, Seed::new([4; 32]));
+    let short = key(&authority, &list(255, |at| format!("x{} = y", 2 * at), ", "), Seed::new([5; 32]));
+    assert!(!forge::opens(&authority, &ciphertext, &short, &secret), "one point short of 256");
     let more = list(513, leaf, " and ");
     assert!(AccessPolicy::parse(&more, authority.parameters()).is_err());
 }
@@ -110,14 +113,20 @@ fn keys_and_contexts_have_bounds() {
     assert!(seal(public, &policy, &vec![0; MAX_CONTEXT], fresh()).is_ok());
     let refused = seal(public, &policy, &vec![0; MAX_CONTEXT + 1], fresh()).unwrap_err();
     assert_eq!(refused, SealError::ContextTooLong { len: MAX_CONTEXT + 1, max: MAX_CONTEXT });
-    let many = format!("numbers = [{}]", list(70, |at| (u64::MAX - (at as u64) * (1 << 57)).to_string(), ", "));
-    if let Ok(attributes) = Attributes::parse(&many, public.schema()) {
-        let grant = Grant { attributes: &attributes, valid_until: None, serial: None };
-        match authority.issue(&grant, fresh()) {
-            Ok(key) => assert!(key.labels().len() <= MAX_LABELS),
-            Err(refused) => assert!(matches!(refused, IssueError::TooManyLabels { .. }), "{refused}"),
-        }
-    }
+    // A number of 64 bits is 65 labels: 63 of them fit a key, 64 and one word more do not.
+    let numbers = |count: usize| {
+        let text = format!(
+            "numbers = [{}]",
+            list(count, |at| (at as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15).to_string(), ", ")
+        );
+        Attributes::parse(&text, public.schema()).unwrap()
+    };
+    let mut issue = |attributes: &Attributes| {
+        authority.issue(&Grant { attributes, valid_until: None, serial: None }, fresh()).map(|key| key.labels().len())
+    };
+    assert!(issue(&numbers(63)).unwrap() <= MAX_LABELS);
+    let refused = issue(&numbers(90)).unwrap_err();
+    assert!(matches!(refused, IssueError::TooManyLabels { count: 4_097.., max: MAX_LABELS }), "{refused}");
     let attributes = Attributes::parse("tags = [a]", public.schema()).unwrap();
     let out_of_range = |valid_until, serial| {
         authority.issue(&Grant { attributes: &attributes, valid_until, serial }, Seed::new([1; 32])).unwrap_err()

@@ -20,10 +20,12 @@ fn opens(authority: &Authority, attributes: &str, policy: &str) -> bool {
     match open(authority.parameters(), &key, &ciphertext, b"context") {
         Ok(opened) => {
             assert!(opened.is_same(&secret));
+            assert!(forge::opens(authority, &ciphertext, &key, &secret), "the tool opens what may be opened");
             true
         }
         Err(OpenError::NotSatisfied { missing }) => {
             assert!(!missing.is_empty(), "who is refused is told what is missing");
+            assert!(!forge::opens(authority, &ciphertext, &key, &secret), "{attributes} against {policy}");
             false
         }
         Err(other) => panic!("{attributes} against {policy}: {other}"),
@@ -113,11 +115,12 @@ fn attributes_cannot_stand_for_validity_or_serials() {
     let (authority, mut fresh) = (authority(""), seeds());
     let public = authority.parameters();
     let policy = AccessPolicy::parse("role = doctor", public).unwrap().valid_from(Bucket::new(20_000));
-    let (ciphertext, _) = seal(public, &policy, b"context", fresh()).unwrap();
+    let (ciphertext, secret) = seal(public, &policy, b"context", fresh()).unwrap();
     for claim in ["valid-until = 65535", "\"valid-until\" = \"65535\"", "validity = 65535", "bucket = 20000"] {
         let key = key(&authority, &format!("role = doctor, {claim}"), fresh());
         let refused = open(public, &key, &ciphertext, b"context").unwrap_err();
         assert!(matches!(refused, OpenError::NotSatisfied { .. }), "{claim}: {refused}");
+        assert!(!forge::opens(&authority, &ciphertext, &key, &secret), "{claim}");
     }
 }
 
@@ -138,6 +141,7 @@ fn declarations_never_meet() {
         assert!(new.labels().iter().all(|label| old.sk2.iter().all(|(held, _)| held != label)), "{declared}");
         let refused = open(next.parameters(), &new, &ciphertext, b"context").unwrap_err();
         assert_eq!(refused, OpenError::OtherVersion { found: 1, held: 2 });
+        assert!(!forge::opens(&eight, &ciphertext, &new, &secret), "{declared}");
     }
     let low = key(&eight, "level = 15", fresh());
     assert!(open(eight.parameters(), &low, &ciphertext, b"context").unwrap().is_same(&secret));
@@ -232,13 +236,15 @@ fn an_expired_key_opens_nothing_later() {
             Ok(opened) => assert!(expected && opened.is_same(&secret), "until {valid}, sealed in {bucket}"),
             Err(OpenError::NotSatisfied { missing }) => {
                 assert!(!expected, "until {valid}, sealed in {bucket}");
+                assert!(!forge::opens(&authority, &ciphertext, &key, &secret), "until {valid}, sealed in {bucket}");
                 assert!(missing[0].contains("expired"), "{missing:?}");
             }
             Err(other) => panic!("{other}"),
         }
     }
     let without = key(&authority, "role = doctor", fresh());
-    let (ciphertext, _) = sealed_in(0, fresh());
+    let (ciphertext, secret) = sealed_in(0, fresh());
+    assert!(!forge::opens(&authority, &ciphertext, &without, &secret));
     assert!(matches!(open(public, &without, &ciphertext, b"context"), Err(OpenError::NotSatisfied { .. })));
 }
 
@@ -265,6 +271,8 @@ fn a_revoked_serial_opens_nothing_sealed_with_the_list() {
     assert!(open(public, &revoked_key, &old, b"context").is_ok(), "what was sealed before stays open");
     let refused = open(public, &revoked_key, &new, b"context").unwrap_err();
     assert!(matches!(&refused, OpenError::NotSatisfied { missing } if missing[0].contains("serial")), "{refused}");
+    assert!(!forge::opens(&authority, &new, &revoked_key, &secret));
+    assert!(forge::opens(&authority, &new, &reissued, &secret));
     for key in [&reissued, &other] {
         assert!(open(public, key, &new, b"context").unwrap().is_same(&secret));
     }
@@ -273,6 +281,59 @@ fn a_revoked_serial_opens_nothing_sealed_with_the_list() {
     let unbounded = AccessPolicy::parse("role = doctor", public).unwrap().excluding(&list, public, 1_500).unwrap();
     assert_eq!(seal(public, &unbounded, b"", Seed::new([3; 32])).unwrap_err(), SealError::CoverWithoutBucket);
     assert!(matches!(before.excluding(&list, public, 2_000), Err(RevocationError::Stale { .. })));
+}
+
+/// Authorities forget revoked serials once they have expired, so that a list says nothing of earlier buckets: with one
+/// of those, a revoked key that has expired meanwhile would open again.
+#[test]
+fn a_list_goes_with_no_bucket_before_its_date() {
+    let (authority, mut fresh) = (authority(""), seeds());
+    let public = authority.parameters();
+    const DAY: u64 = 86_400;
+    // Serial 5 was valid until day 99 and revoked on day 50; on day 100 it has left the list.
+    let dates = Dates { number: 9, issued_at: 100 * DAY, next_update: 101 * DAY };
+    let list = authority.revocation_list(dates, BTreeMap::new()).unwrap();
+    let policy = || AccessPolicy::parse("role = doctor", public).unwrap();
+    let listed = |policy: AccessPolicy| policy.excluding(&list, public, 100 * DAY + 5).unwrap();
+    let (bucket, first) = (Bucket::new(90), Bucket::new(100));
+    let early = SealError::BucketBeforeList { bucket, first };
+    for policy in [listed(policy().valid_from(bucket)), listed(policy()).valid_from(bucket)] {
+        assert_eq!(seal(public, &policy, b"", fresh()).unwrap_err(), early);
+    }
+    assert!(early.to_string().contains("later one"), "{early}");
+    assert!(seal(public, &listed(policy().valid_from(first)), b"", fresh()).is_ok());
+    assert_eq!(listed(policy()).renew_by(), Some(101 * DAY));
+    // A cover that was made for a later bucket has forgotten more.
+    let revoked = BTreeMap::from([(Serial::new(5), Bucket::new(200))]);
+    let list = authority.revocation_list(dates, revoked).unwrap();
+    let later = policy().valid_from(Bucket::new(300)).excluding(&list, public, 100 * DAY).unwrap();
+    let earlier = later.clone().valid_from(Bucket::new(150));
+    assert!(matches!(seal(public, &earlier, b"", fresh()), Err(SealError::BucketBeforeList { .. })));
+    assert!(seal(public, &later, b"", fresh()).is_ok());
+}
+
+/// A list of the next version, with that version's parameters, on a policy of this one: its serials are others.
+#[test]
+fn a_list_of_another_version_is_refused() {
+    let (authority, mut fresh) = (authority(""), seeds());
+    let next = authority.rotate(Schema::default(), Terms::default(), fresh()).unwrap();
+    let list = next.revocation_list(Dates { number: 1, issued_at: 10, next_update: 20 }, BTreeMap::new()).unwrap();
+    let policy = AccessPolicy::parse("role = doctor", authority.parameters()).unwrap().valid_from(Bucket::new(0));
+    for parameters in [authority.parameters(), next.parameters()] {
+        let refused = policy.clone().excluding(&list, parameters, 15).unwrap_err();
+        assert_eq!(refused, RevocationError::OtherAuthority);
+    }
+}
+
+/// A serial beyond the tree would shut out another one in its place.
+#[test]
+fn a_list_holds_no_serial_beyond_the_tree() {
+    let authority = authority("");
+    let dates = Dates { number: 1, issued_at: 10, next_update: 20 };
+    let of = |serial| authority.revocation_list(dates, BTreeMap::from([(Serial::new(serial), Bucket::new(5))]));
+    assert!(of((1 << 20) - 1).is_ok());
+    let serial = Serial::new(1 << 20);
+    assert_eq!(of(1 << 20).unwrap_err(), RevocationError::SerialOutOfRange { serial });
 }
 
 /// A child opens no more than its parent, and ends where its prefixes let it.
@@ -299,6 +360,7 @@ fn delegation_only_narrows() {
         let (ciphertext, secret) = seal(public, &policy, b"context", fresh()).unwrap();
         let opened = open(public, &child, &ciphertext, b"context");
         assert!(opened.as_ref().is_ok_and(|opened| opened.is_same(&secret)) || opened.is_err());
+        assert_eq!(forge::opens(&authority, &ciphertext, &child, &secret), opened.is_ok());
         opened.is_ok()
     };
     assert!(opens("role = doctor and groups = a", Some(0b1010)));

@@ -1,4 +1,5 @@
-//! The attackers: each test computes what an adversary would, and never asks our own planner or `satisfied`.
+//! The attackers: each test computes what an adversary would. Where [`open`] refuses by public data, which is our own
+//! planner's word, [`forge::opens`] tries the algebra all the same.
 //!
 //! The letters are those of the breaks that were carried out on public code (docs/abe.md, *Breaks*).
 
@@ -6,8 +7,11 @@ mod algebra;
 #[cfg(feature = "blst")]
 mod backends;
 mod bytes;
+mod forge;
 mod limits;
 mod meaning;
+#[cfg(feature = "blst")]
+mod memory;
 mod twin;
 
 use crate::backend::{Backend, PublicScalar, Trust};

@@ -1,8 +1,9 @@
 //! The second backend, over arkworks: pure Rust, feature-selected, and the oracle of the tests.
 //!
 //! It is *not* constant-time: arkworks multiplies in a time that depends on the exponent. The types keep secret and
-//! public exponents apart all the same, since that is the trait's promise to its callers; whoever selects this backend
-//! gives up the promise about time, and nothing else.
+//! public exponents apart all the same, since that is the trait's promise to its callers. Whoever selects this backend
+//! gives up the promise about time, and part of the one about memory: what lives is zeroed on drop as in the other, what
+//! arkworks copies while it pairs, normalises and cuts exponents into digits is not.
 
 mod bytes;
 mod hash;

@@ -82,7 +82,7 @@ impl Backend for Blst {
     }
 
     fn g1_sum(points: &[&G1]) -> G1 {
-        // Not blst's bulk addition: parts of user keys are summed here, and that one is not constant-time.
+        // Not blst's bulk addition: it saves little for so few points, and its time depends on how they meet.
         points.iter().fold(G1::infinity(), |mut sum, point| {
             sum.add_assign(point);
             sum

@@ -6,7 +6,6 @@
 //! | `=`, `in`, `<`, `<=`, `>`, `>=`, `!=` on numbers and dates | the least prefixes that cover those numbers exactly |
 //! | `!=` on an enumeration | not |
 //! | `!=` on open text | the 32 prefixes that leave the path of the value's hash, one at every bit |
-
 //!
 //! A range over a set holds if one element lies in it: every element brings prefixes of its own, and which element
 //! a label came from is forgotten. That is why two ranges over one set are two conditions, and never one. For `!=` it

@@ -11,7 +11,7 @@
 //! Everything it says follows from the policy and the key's own attributes, both known to whoever holds the two: it
 //! may be told to a user who cannot open.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::fmt;
 
 use super::PolicyError;
@@ -152,24 +152,39 @@ impl Branch {
         near.into_iter().take(self.needed()).for_each(|(_, child)| child.lacking(missing));
     }
 
-    /// Takes out what is not needed after all: a condition that stands twice under a threshold counts there twice.
+    /// Takes out what is not needed after all: a condition that stands twice counts twice. Conditions are compared once,
+    /// by their texts, and then by their places: a formula has hundreds, and each is left out in turn.
     fn prune(&self, missing: &mut Vec<String>) {
-        let mut index = missing.len();
-        while index > 0 {
-            index -= 1;
-            let rest = missing.iter().enumerate().filter(|(at, _)| *at != index);
-            let rest: HashSet<&str> = rest.map(|(_, text)| text.as_str()).collect();
-            if self.holds_with(&rest) {
-                missing.remove(index);
+        let places: HashMap<&str, usize> = missing.iter().enumerate().map(|(at, text)| (text.as_str(), at)).collect();
+        let mut leaves = Vec::new();
+        self.leaves(&places, &mut leaves);
+        let mut needed = vec![true; missing.len()];
+        for at in (0..missing.len()).rev() {
+            let mut without = needed.clone();
+            without.iter_mut().skip(at).take(1).for_each(|needed| *needed = false);
+            if self.holds_with(&without, &mut leaves.iter()) {
+                needed = without;
             }
+        }
+        let mut needed = needed.into_iter();
+        missing.retain(|_| needed.next().unwrap_or(true));
+    }
+
+    /// For each condition from left to right, where it stands among those that are missing.
+    fn leaves(&self, places: &HashMap<&str, usize>, out: &mut Vec<Option<usize>>) {
+        match &self.kind {
+            BranchKind::Condition(text) => out.push(places.get(text.as_str()).copied()),
+            _ => self.children.iter().for_each(|child| child.leaves(places, out)),
         }
     }
 
-    fn holds_with(&self, given: &HashSet<&str>) -> bool {
-        match &self.kind {
-            BranchKind::Condition(text) => self.satisfied || given.contains(text.as_str()),
-            _ => self.children.iter().filter(|child| child.holds_with(given)).count() >= self.needed(),
+    /// Whether it would be satisfied with these of the missing ones. Asks for every leaf's place in turn.
+    fn holds_with<'a>(&self, given: &[bool], leaves: &mut impl Iterator<Item = &'a Option<usize>>) -> bool {
+        if let BranchKind::Condition(_) = self.kind {
+            let place = leaves.next().copied().flatten();
+            return self.satisfied || place.and_then(|at| given.get(at)).is_some_and(|given| *given);
         }
+        self.children.iter().filter(|child| child.holds_with(given, leaves)).count() >= self.needed()
     }
 
     fn write(&self, f: &mut fmt::Formatter<'_>, indent: usize) -> fmt::Result {

@@ -94,15 +94,8 @@ impl<B: Backend> UserKey<B> {
     /// # Errors
     /// [`DecodeError`].
     pub fn from_bytes(bytes: &[u8], parameters: &PublicParameters<B>) -> Result<Self, DecodeError> {
-        let expected = "a user key of key-policy encryption";
         let mut reader = Reader::new(bytes);
-        if reader.array("magic").map_err(|_| DecodeError::NotOurs { expected })? != MAGIC {
-            return Err(DecodeError::NotOurs { expected });
-        }
-        match reader.u8("format version")? {
-            FORMAT => {}
-            version => return Err(DecodeError::UnknownFormat { version }),
-        }
+        reader.begin(MAGIC, FORMAT, "a user key of key-policy encryption")?;
         let scheme = Scheme::from_number(reader.u8("scheme")?);
         let fingerprint: &[u8; 32] = reader.array("fingerprint")?;
         if scheme != Some(Scheme::KeyPolicy) || fingerprint != parameters.fingerprint() {
@@ -120,12 +113,18 @@ impl<B: Backend> UserKey<B> {
         check_count("points of repeats", usize::from(copies), span.copies())?;
         check_count("points of rows", usize::from(rows), span.rows().len())?;
         let bad = DecodeError::BadPoint { part: "key" };
+        // Never moved while they grow, and zeroed by their owner should a point be none.
+        let (in_g2, in_g1) = (Vec::with_capacity(span.copies()), Vec::with_capacity(span.rows().len()));
+        let mut points = KeyPoints { sk1: in_g2, sk2: in_g1 };
         let mut in_g2 = || B::g2_from_bytes(reader.array("key")?, Trust::Checked).ok_or_else(|| bad.clone());
-        let sk1: Result<Vec<B::G2>, DecodeError> = (0..copies).map(|_| in_g2()).collect();
+        for _ in 0..copies {
+            points.sk1.push(in_g2()?);
+        }
         let mut in_g1 = || B::g1_from_bytes(reader.array("key")?, Trust::Checked).ok_or_else(|| bad.clone());
-        let sk2: Result<Vec<B::G1>, DecodeError> = (0..rows).map(|_| in_g1()).collect();
+        for _ in 0..rows {
+            points.sk2.push(in_g1()?);
+        }
         reader.end()?;
-        let points = KeyPoints { sk1: sk1?, sk2: sk2? };
         parameters.attribute_hash().warm(gate.labels());
         Ok(Self::new(parameters, formula, gate, points))
     }

@@ -110,6 +110,9 @@ fn read_labels<B: Backend>(
         return Err(malformed());
     }
     let labels = record.labels(parameters.schema(), parameters.scope(), Namespace::Record).map_err(|_| malformed())?;
+    if labels.len() > MAX_LABELS {
+        return Err(DecodeError::TooLong { part: "labels", len: labels.len(), max: MAX_LABELS });
+    }
     let points = ciphertext.points();
     check_count("points of labels", points.in_g1.len(), labels.len())?;
     check_count("points of repeats", points.in_g2.len(), 0)?;

@@ -9,8 +9,8 @@
 
 use super::declaration::MAX_ENUM;
 use super::{Declaration, EncodingDefect, MAX_DECLARATIONS, MAX_SCHEMA, Schema, SchemaError, Type};
+use crate::encoding::{Reader, put_counted as put};
 use crate::label::MAX_UNIT;
-use crate::label::fields::{Fields, put};
 use crate::syntax::{MAX_NAME, MAX_VALUE};
 
 const VERSION: u8 = 1;
@@ -66,10 +66,10 @@ pub(super) fn read(bytes: &[u8]) -> Result<Schema, SchemaError> {
     if bytes.len() > MAX_SCHEMA {
         return Err(SchemaError::TooLong { bytes: bytes.len() });
     }
-    let mut fields = Fields::new(bytes);
+    let mut fields = Reader::new(bytes);
     let failed = |left: usize, why| SchemaError::Encoding { offset: bytes.len() - left, why };
-    let version = fields.array::<1>().ok_or(failed(fields.left(), EncodingDefect::Truncated))?;
-    if version != [VERSION] {
+    let version = fields.u8("version").map_err(|_| failed(fields.left(), EncodingDefect::Truncated))?;
+    if version != VERSION {
         return Err(failed(fields.left(), EncodingDefect::Version));
     }
     let count = number(&mut fields, MAX_DECLARATIONS).ok_or(failed(fields.left(), EncodingDefect::Truncated))?;
@@ -91,17 +91,18 @@ pub(super) fn read(bytes: &[u8]) -> Result<Schema, SchemaError> {
     Ok(schema)
 }
 
-fn number(fields: &mut Fields<'_>, most: usize) -> Option<usize> {
-    usize::try_from(u32::from_be_bytes(fields.array()?)).ok().filter(|count| *count <= most)
+fn number(fields: &mut Reader<'_>, most: usize) -> Option<usize> {
+    usize::try_from(fields.u32("count").ok()?).ok().filter(|count| *count <= most)
 }
 
 /// The outer `None` for bytes that end or pass a bound, the inner one for a type that there is not.
-fn declaration<'a>(fields: &mut Fields<'a>) -> Option<Option<(&'a str, Declaration)>> {
-    let name = fields.text(MAX_NAME)?;
-    let [code, bits, flags] = fields.array()?;
-    let unit = fields.text(MAX_UNIT)?;
+fn declaration<'a>(fields: &mut Reader<'a>) -> Option<Option<(&'a str, Declaration)>> {
+    let name = fields.text(MAX_NAME, "name").ok()?;
+    let [code, bits, flags] = *fields.array("declaration").ok()?;
+    let unit = fields.text(MAX_UNIT, "unit").ok()?;
     let count = number(fields, MAX_ENUM)?;
-    let values: Option<Vec<Box<str>>> = (0..count).map(|_| fields.text(MAX_VALUE).map(Into::into)).collect();
+    let values: Option<Vec<Box<str>>> =
+        (0..count).map(|_| fields.text(MAX_VALUE, "value").map(Into::into).ok()).collect();
     let values = values?;
     let kind = match code {
         1 => Type::Text,

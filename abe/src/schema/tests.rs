@@ -109,7 +109,7 @@ fn every_mistake_has_its_place_and_a_hint() {
         ("a: enum(a,)", 1, 11, "expected a value: a word, or anything in quotes"),
         ("a: enum(3)", 1, 9, "expected a value: a word, or anything in quotes, found the number 3"),
         ("a: enum(a, a)", 1, 1, "the enumeration a lists a twice"),
-        ("a: enum(\"\u{e9}\", \"e\u{301}\")", 1, 1, "the enumeration a lists é twice"),
+        ("a: enum(\"\u{e9}\", \"e\u{301}\")", 1, 1, "the enumeration a lists \"é\" twice"),
         ("a: enum(\"\")", 1, 1, "lists a value that cannot be one: the text is empty"),
         ("a: enum(and)", 1, 9, "`and` is a keyword: as a name or a value write it in quotes, `\"and\"`"),
         ("in: text", 1, 1, "`in` is a keyword"),
@@ -120,7 +120,7 @@ fn every_mistake_has_its_place_and_a_hint() {
             "caf\u{e9}: text\ncafe\u{301}: text",
             2,
             1,
-            "café is declared twice (names are compared after normalisation, NFC)",
+            "\"café\" is declared twice (names are compared after normalisation, NFC)",
         ),
         ("a: text \"", 1, 9, "the quote that begins here does not end"),
     ];

@@ -133,6 +133,10 @@ pub(crate) fn decapsulate<B: Backend>(
 }
 
 /// The sum of points, each to the coefficient of its step. Coefficients of one are additions alone.
+///
+/// The coefficients are public, points of keys among the terms are not. A sum under public exponents takes a time that
+/// depends on the exponents, and on points only where two of them coincide: for points that one random exponent raised,
+/// or shares that were drawn, that is as likely as a guess of the exponent.
 pub(crate) fn weighted<'a, B: Backend>(terms: impl Iterator<Item = (&'a Step<B::Public>, &'a B::G1)>) -> B::G1 {
     let (mut plain, mut points, mut weights) = (Vec::new(), Vec::new(), Vec::new());
     for (step, point) in terms {

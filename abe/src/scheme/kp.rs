@@ -47,10 +47,10 @@ pub(crate) fn key<B: Backend>(
         let raised = h.raise(&[row.label], repeats.get(row.copy)?).pop()?;
         Some(B::g1_add(&lambda, &raised))
     };
-    KeyPoints {
-        sk1: repeats.iter().map(B::g2_mul_gen_secret).collect(),
-        sk2: rows.iter().zip(shares).filter_map(row).collect(),
-    }
+    // Never moved while it grows: a vector that moves leaves what it held behind.
+    let mut sk2 = Vec::with_capacity(rows.len());
+    sk2.extend(rows.iter().zip(shares).filter_map(row));
+    KeyPoints { sk1: repeats.iter().map(B::g2_mul_gen_secret).collect(), sk2 }
 }
 
 /// The encapsulation (ct1, ct2) and its key K.

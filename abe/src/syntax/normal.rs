@@ -60,9 +60,15 @@ pub(crate) fn text(written: &str) -> Result<Box<str>, TextDefect> {
     Ok(text)
 }
 
-/// Control characters, line separators, byte order marks, and the marks that reorder what a reader sees
-/// (UAX 9): a policy must not read otherwise than it means. Joiners, which scripts need, are not among them.
+/// What a reader does not see, or sees in another order than it stands: a policy must not read otherwise than it means.
+/// Control characters, line separators, and the code points that Unicode calls default-ignorable
+/// (DerivedCoreProperties.txt, Unicode 16; marks of direction, UAX 9, among them). Two of those are left, since scripts
+/// need them inside words: the joiners U+200C and U+200D.
 pub(super) fn is_unseen(found: char) -> bool {
     found.is_control()
-        || matches!(found, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+        || matches!(found, '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}')
+        || matches!(found, '\u{180b}'..='\u{180f}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}')
+        || matches!(found, '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}')
+        || matches!(found, '\u{fff0}'..='\u{fff8}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}')
+        || matches!(found, '\u{e0000}'..='\u{e0fff}')
 }

@@ -25,13 +25,16 @@ pub(super) fn is_word(letter: char) -> bool {
     is_start(letter) || matches!(letter, '.' | '-') || letter.is_numeric() || is_combining_mark(letter)
 }
 
-/// A name or a text value as the canonical forms write it: in quotes only if it would not read back without.
+/// A name or a text value as the canonical forms write it: bare if it is an ASCII word and no keyword, else in quotes.
+///
+/// What may be typed bare is wider: it follows Unicode's tables, which grow from version to version. Canonical forms
+/// are sealed and compared years later, so that they follow none.
 pub(crate) struct Quoted<'a>(pub(crate) &'a str);
 
 impl fmt::Display for Quoted<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let bare = self.0.starts_with(is_start)
-            && self.0.chars().all(|letter| is_word(letter) && !is_unseen(letter))
+        let bare = self.0.starts_with(|first: char| first == '_' || first.is_ascii_alphabetic())
+            && self.0.chars().all(|letter| letter.is_ascii_alphanumeric() || matches!(letter, '_' | '.' | '-'))
             && !KEYWORDS.contains(&self.0);
         if bare {
             return f.write_str(self.0);

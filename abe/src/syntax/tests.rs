@@ -136,7 +136,9 @@ fn values_are_bounded_and_normal() {
 fn quotes_stand_where_they_are_needed_alone() {
     let cases = [
         ("doctor", "doctor"),
-        ("ärzte-1.2_x", "ärzte-1.2_x"),
+        ("_arzt-1.2_x", "_arzt-1.2_x"),
+        // Canonical forms follow no table of Unicode: what is a letter today need not have been one when it was sealed.
+        ("ärzte", "\"ärzte\""),
         ("", "\"\""),
         ("and", "\"and\""),
         ("AND", "AND"),

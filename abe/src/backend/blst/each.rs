@@ -44,7 +44,10 @@ pub(super) fn mul_each(points: &[&G1], scalar: &Secret) -> Vec<G1> {
     let halves = split(scalar);
     // Shares of one size: a last one of few points would pay for its inversions alone.
     let shares = points.len().div_ceil(AT_A_TIME);
-    points.chunks(points.len().div_ceil(shares)).flat_map(|points| lock_step(points, &halves)).collect()
+    // The points may become a user's key. A vector that moves while it grows leaves what it held behind.
+    let mut out = Vec::with_capacity(points.len());
+    points.chunks(points.len().div_ceil(shares)).for_each(|points| out.extend(lock_step(points, &halves)));
+    out
 }
 
 fn lock_step(points: &[&G1], halves: &(Half, Half)) -> Vec<G1> {

@@ -64,6 +64,7 @@ fn by_tables(points: &[blst_p1_affine], exponents: &[[u8; 32]]) -> G1 {
             ORDER_BITS,
             scratch.as_mut_ptr(),
         );
+        wipe(&mut table, &mut scratch);
         out
     }
 }
@@ -84,8 +85,16 @@ fn by_buckets(points: &[blst_p1_affine], exponents: &[[u8; 32]]) -> G1 {
             ORDER_BITS,
             scratch.as_mut_ptr(),
         );
+        wipe(&mut [], &mut scratch);
         out
     }
+}
+
+/// The exponents are public, the points need not be: an opening sums up points of a user's key here, whose multiples stay
+/// behind in tables and buckets.
+fn wipe(table: &mut [blst_p1_affine], scratch: &mut [limb_t]) {
+    table.iter_mut().for_each(Limbs::wipe);
+    zeroize::Zeroize::zeroize(scratch);
 }
 
 /// Room for at least so many bytes, aligned for limbs.

@@ -18,7 +18,7 @@ const ANSWERS: &[(&str, Namespace, &str, &str)] = &[
     (
         "région = Île",
         Namespace::Attribute,
-        "région = Île",
+        "\"région\" = \"Île\"",
         "00000010000102030405060708090a0b0c0d0e0f00000004000000020000000101000000060100010000000000000772c3a967696f6e\
          00000004c38e6c65",
     ),
@@ -45,7 +45,7 @@ const ANSWERS: &[(&str, Namespace, &str, &str)] = &[
     (
         "région = Île",
         Namespace::Attribute,
-        "région: hash prefix 001101100/32 bits",
+        "\"région\": hash prefix 001101100/32 bits",
         "00000010000102030405060708090a0b0c0d0e0f00000004000000020000000101000000060409010000000000000772c3a967696f6e\
          00000008000000000000006c",
     ),
