@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 export CARGO_TERM_COLOR ?= never
 
-.PHONY: help test demo bench bench-abe fuzz crash fmt lint doc tools
+.PHONY: help test demo bench bench-abe timing fuzz crash fmt lint doc tools
 
 help: ## List the targets.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -18,6 +18,9 @@ bench: ## Benchmarks against bare libraries and, where it can be installed, Open
 
 bench-abe: ## Attribute-based encryption beside rabe, circl and the bare operations of blst.
 	@benches/abe/run
+
+timing: ## Look for branches and addresses that depend on a secret exponent (needs valgrind).
+	@benches/abe/timing/run
 
 fuzz: ## Fuzz every parser of attribute-based encryption (SECONDS_=n, ten minutes unless set).
 	@fuzz/run $${SECONDS_:-600}
