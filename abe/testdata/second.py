@@ -13,6 +13,7 @@ import datetime
 import functools
 import hashlib
 import hmac
+import itertools
 import json
 import pathlib
 import re
@@ -487,7 +488,7 @@ class Program:
 
     def shares(self, secret, draws):
         """A share of the secret for each row."""
-        out, asked = {}, iter(range(1 << 32))
+        out, asked = {}, itertools.count()
 
         def share(node, part):
             if node[0] == "row":
@@ -590,11 +591,11 @@ class Authority:
         return Space(self.name, self.version, namespace)
 
     def labels(self, namespace, attributes):
-        labels = []
+        labels = set()
         for name, value in read_attributes(attributes):
             values = value if isinstance(value, list) else [value]
             declared = self.schema.get(name) or Declaration.of(name, type(values[0]))
-            labels += self.space(namespace).of_value(declared, values)
+            labels.update(self.space(namespace).of_value(declared, values))
         return sorted(labels)
 
     def user_key(self, seed, labels, end, serial):
