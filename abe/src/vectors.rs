@@ -41,6 +41,25 @@ const CASES: &[(&str, &str, &str, &str)] = &[
         "level = 9, born = 2001-09-09",
         "level in [9, 3, 2, 8, 200] and born >= 2000-01-01 and born in [2001-09-09, 2001-09-10, 1970-01-01]",
     ),
+    // Nothing here stands in its canonical form.
+    (
+        "written otherwise",
+        "",
+        "b=\"x\",a = x  ,  \"cafe\u{301}\" = \"A\u{30a}\\u{200b}\\n\"",
+        "(a = x and (b = x)) and 1 of (cafe\u{301} = \"\u{212b}\\u{200b}\\n\") and 2 of (a = x, b in [x, \"x\", y])",
+    ),
+    (
+        "thresholds of gates",
+        "",
+        "b = x, d = x, e = x",
+        "2 of (a = x and b = x, 2 of (b = x, c = x and d = x, d = x and e = x), c = x or d = x and e = x)",
+    ),
+    (
+        "units, sets, not a number",
+        "balance: number(16, signed) unit(EUR) negatable\nscores: number(4) set\nwards: enum(ent, icu) set negatable\nborn: date negatable",
+        "balance = -5, scores = [3, 2, 2], wards = [], born = 1970-01-01",
+        "balance != -6 and scores > 2 and wards != icu and born != 1999-12-31",
+    ),
 ];
 
 fn hex(bytes: &[u8]) -> String {
@@ -91,7 +110,7 @@ fn case<B: Backend>(index: usize, (name, schema, attributes, policy): (&str, &st
         "name": name, "authority": hex(&id), "schema": schema, "bucket_length": "hour", "serial_bits": 8,
         "authority_seed": hex(&[1; 32]), "master_key": hex(&authority.to_bytes()), "parameters": hex(public.to_bytes()),
         "fingerprint": hex(public.fingerprint()),
-        "attributes": held.to_string(), "labels": labels.collect::<Vec<_>>(), "valid_until": 500_000, "serial": 9,
+        "written": { "attributes": attributes, "policy": policy }, "attributes": held.to_string(), "labels": labels.collect::<Vec<_>>(), "valid_until": 500_000, "serial": 9,
         "key_seed": hex(&[2; 32]), "key": hex(&key.to_bytes()),
         "revocation_list": hex(list.to_bytes()),
         "policy": plain.formula().to_string(), "rows": plain.formula().rows(),
@@ -104,7 +123,8 @@ fn twin<B: Backend>() -> Json {
     let authority =
         key_policy::Authority::<B>::generate(AuthorityId([0x70; 16]), Schema::parse(schema).unwrap(), seed(1));
     let public = authority.parameters();
-    let formula = Formula::parse("kinds = visit and year >= 2020", public.schema()).unwrap();
+    let formula =
+        Formula::parse("kinds = visit and (year >= 2030 or kinds = lab and kinds = visit)", public.schema()).unwrap();
     let key = authority.issue(&formula, seed(2)).unwrap();
     let record = Attributes::parse("kinds = [lab, visit], year = 2024", public.schema()).unwrap();
     let (ciphertext, secret) = key_policy::seal(public, &record, b"context", seed(3)).unwrap();

@@ -250,14 +250,20 @@ class Reader:
         self.one("end")
         return out
 
+# What nobody sees, and canonical texts escape.
+UNSEEN = re.compile("[\0-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b\u200e\u200f\u2028-\u202e"
+                    "\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3"
+                    "\U0001d173-\U0001d17a\U000e0000-\U000e0fff]")
+
 def shown(value):
-    """A name or value in canonical form; the vectors have none of the characters that need \\u."""
+    """A name or value in canonical form."""
     if isinstance(value, list):
         return "[" + ", ".join(map(shown, value)) + "]"
     if not isinstance(value, str) or re.fullmatch(r"[A-Za-z_][A-Za-z0-9_.-]*", value) and value not in KEYWORDS:
         return str(value)
     letters = {plain: "\\" + letter for letter, plain in ESCAPES.items()}
-    return '"' + "".join(letters.get(c, c) for c in value) + '"'
+    escaped = "".join(letters.get(c, c) for c in value)
+    return '"' + UNSEEN.sub(lambda found: f"\\u{{{ord(found[0]):x}}}", escaped) + '"'
 
 def ascending(values):
     return sorted(values, key=lambda v: v.encode() if isinstance(v, str) else v)
@@ -736,7 +742,9 @@ def ciphertext_policy(case):
     yield "parameters", case["parameters"], authority.parameters
     yield "fingerprint", case["fingerprint"], authority.fingerprint
     yield "master key", case["master_key"], authority.master_key
-    labels = authority.labels(USERS, case["attributes"])
+    written = case["written"]
+    yield "attributes", case["attributes"], show_attributes(read_attributes(written["attributes"]))
+    labels = authority.labels(USERS, written["attributes"])
     yield "number of labels", len(case["labels"]), len(labels)
     for known, label in zip(case["labels"], labels):
         yield "label " + known["means"], known["bytes"], label
@@ -744,7 +752,8 @@ def ciphertext_policy(case):
     key = authority.user_key(bytes.fromhex(case["key_seed"]), labels, case["valid_until"], case["serial"])
     yield "user key", case["key"], key
     yield "revocation list", case["revocation_list"], authority.revocation_list(*LIST)
-    formula = read_formula(case["policy"])
+    formula = read_formula(written["policy"])
+    yield "policy", case["policy"], show_formula(formula)
     yield "number of rows", case["rows"], len(Program(formula, authority.space(USERS), authority.schema).labels)
     for known in case["sealed"]:
         bucket, number = known["bucket"], known["revocation_list"]

@@ -63,7 +63,8 @@ pub(crate) fn text(written: &str) -> Result<Box<str>, TextDefect> {
 /// What a reader does not see, or sees in another order than it stands: a policy must not read otherwise than it means.
 /// Control characters, line separators, and the code points that Unicode calls default-ignorable
 /// (DerivedCoreProperties.txt, Unicode 16; marks of direction, UAX 9, among them). Two of those are left, since scripts
-/// need them inside words: the joiners U+200C and U+200D.
+/// need them inside words: the joiners U+200C and U+200D. The list is part of the canonical form (docs/abe.md, *Texts*): it
+/// does not follow later versions.
 pub(super) fn is_unseen(found: char) -> bool {
     found.is_control()
         || matches!(found, '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}')
