@@ -40,8 +40,7 @@ static GROUND: LazyLock<Ground> = LazyLock::new(|| {
     let public = authority.parameters();
     let attributes = Attributes::parse("role = doctor, level = 7, groups = [x, y], dept = b", public.schema());
     let attributes = attributes.expect("attributes");
-    let grant =
-        Grant { attributes: &attributes, valid_until: Some(Bucket::new(20_000)), serial: Some(Serial::new(5)) };
+    let grant = Grant { attributes: &attributes, valid_until: Some(Bucket::new(20_000)), serial: Some(Serial::new(5)) };
     let key = authority.issue(&grant, Seed::new([2; 32])).expect("a key");
     let policy = AccessPolicy::parse("role = doctor and level > 3", public).expect("a policy");
     let (sealed, secret) = seal(public, &policy, b"", Seed::new([3; 32])).expect("a ciphertext");
@@ -177,7 +176,7 @@ fn edited(honest: &[u8], edits: &[u8]) -> Vec<u8> {
     for edit in edits.chunks_exact(3).take(16) {
         let [high, low, by] = edit else { continue };
         let place = usize::from(u16::from_be_bytes([*high, *low])) % out.len();
-        out.get_mut(place).map(|byte| *byte ^= by);
+        out.iter_mut().skip(place).take(1).for_each(|byte| *byte ^= by);
     }
     out
 }

@@ -47,7 +47,10 @@ fn structural(limits: &Limits) -> Result<(), Fail> {
         format!("a = {}", "y".repeat(1 << 16)),
         format!("a = {}", "\u{1f468}\u{301}".repeat(1 << 13)),
         format!("9999999999 of ({})", "a = x, ".repeat(1 << 12)),
-        (0..64).fold("a = x".to_owned(), |inner, at| format!("a = x {} ({inner})", ["or", "and"][at % 2])),
+        (0..64).fold("a = x".to_owned(), |inner, at| {
+            let gate = if at % 2 == 0 { "or" } else { "and" };
+            format!("a = x {gate} ({inner})")
+        }),
         ranges,
         "a = x ".to_owned(),
     ];
@@ -66,7 +69,7 @@ fn structural(limits: &Limits) -> Result<(), Fail> {
     if hostile.iter().any(|bytes| !refused(bytes)) {
         return Err("a hostile ciphertext opened".into());
     }
-    let works: Vec<_> = hostile.iter().map(|bytes| || drop(refused(bytes))).collect();
+    let works: Vec<_> = hostile.iter().map(|bytes| || refused(bytes)).collect();
     let slowest = limits.in_turns(&works).into_iter().fold(0.0, f64::max);
     println!("wardkeep refuse-structure hostile {slowest:.2} us");
     Ok(())
@@ -91,7 +94,7 @@ fn by_the_transform(limits: &Limits, policy: &Policy) -> Result<(), Fail> {
     let honest = sealed(&authority, &policy.text)?;
     let changed = |place: usize| {
         let mut bytes = honest.clone();
-        bytes.get_mut(place).map(|byte| *byte ^= 1);
+        bytes.iter_mut().skip(place).take(1).for_each(|byte| *byte ^= 1);
         Ciphertext::from_bytes(&bytes)
     };
     // The masked message, and the first bytes of the last row's point, which then decodes to nothing or to another.
@@ -101,8 +104,10 @@ fn by_the_transform(limits: &Limits, policy: &Policy) -> Result<(), Fail> {
     if [&honest, &masked, &point].map(opens) != [true, false, false] {
         return Err("what was changed opened, or what was not did not".into());
     }
-    (0..USES).for_each(|_| drop(opens(&honest)));
-    let works = [&honest, &masked, &point].map(|sealed| move || drop(opens(sealed)));
+    for _ in 0..USES {
+        opens(&honest);
+    }
+    let works = [&honest, &masked, &point].map(|sealed| move || opens(sealed));
     if let [opening, refusals @ ..] = limits.in_turns(&works).as_slice() {
         println!("wardkeep opening {} {opening:.2} us", policy.name);
         println!("wardkeep refusal {} {:.2} us", policy.name, refusals.iter().copied().fold(0.0, f64::max));

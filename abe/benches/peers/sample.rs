@@ -64,12 +64,12 @@ impl Limits {
 
 impl Limits {
     /// The best microseconds of each work, which take turns: whatever slows the machine slows all of them.
-    pub(crate) fn in_turns(&self, works: &[impl Fn()]) -> Vec<f64> {
+    pub(crate) fn in_turns(&self, works: &[impl Fn() -> bool]) -> Vec<f64> {
         let mut best = vec![f64::INFINITY; works.len()];
         for _ in 0..self.runs {
             for (best, work) in best.iter_mut().zip(works) {
                 let start = Instant::now();
-                work();
+                black_box(work());
                 *best = best.min(start.elapsed().as_secs_f64() * 1e6);
             }
         }

@@ -23,7 +23,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     // Sixteen times, so that points without a table, with a table of their own and the fixed bases all take part.
     for number in 0..16 {
         let key = authority.issue(&grant, secret_seed(number))?;
-        drop(key.delegate(public, &Narrowing { without: vec!["c".into()], ..Narrowing::default() }, secret_seed(number))?);
+        drop(key.delegate(
+            public,
+            &Narrowing { without: vec!["c".into()], ..Narrowing::default() },
+            secret_seed(number),
+        )?);
         let mut bytes = key.to_bytes();
         define(&mut bytes);
         let (sealed, secret) = seal(public, &policy, b"context", secret_seed(number))?;
