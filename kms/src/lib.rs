@@ -44,6 +44,7 @@ pub mod wrapped;
 pub use due::Due;
 pub use error::{KmsError, LoadError, RecipientError};
 pub use escrow::{EscrowError, Recovered};
+pub use issued::IssueTurn;
 pub use material::abe::{AuthorityPlan, Published};
 pub use recipient::RecipientKey;
 pub use secret::{SecretBytes, SecretKey32};

@@ -30,7 +30,8 @@
 //! | [`random`] | random bytes |
 //! | [`authority`] | public parameters and revocation lists of an authority |
 //! | [`user_key`] | issue a user key |
-//! | [`issued`] | list, revoke and sweep issued user keys |
+//! | [`issued`] | list issued user keys |
+//! | [`revoke`] | revoke and sweep issued user keys |
 //! | [`registered`] | register, describe and remove a subject's public key |
 //! | [`escrow`] | export an authority as shares |
 
@@ -49,6 +50,8 @@ mod once;
 pub mod random;
 mod record;
 pub mod registered;
+mod revocation;
+pub mod revoke;
 pub mod ring;
 pub mod signature;
 pub mod user_key;
@@ -67,8 +70,9 @@ pub use data_key::{DataKey, GenerateDataKey, RewrapDataKey, Rewrapped, UnwrapDat
 pub use deletion::DeletionPlan;
 pub use describe::{KeyInfo, ListKeys, Page, VersionInfo};
 pub use escrow::{Escrow, EscrowPackage, Escrowed};
-pub use issued::{ListUserKeys, Revoke, RevokedUserKeys, UserKeyInfo};
+pub use issued::{ListUserKeys, UserKeyInfo};
 pub use registered::RegisteredRecipient;
+pub use revoke::{Revoke, RevokedUserKeys};
 pub use ring::{ListRings, NewRing, RingInfo};
 pub use signature::{Sign, SignatureInput, Signed, Verified, Verify};
 pub use user_key::{IssueUserKey, IssuedUserKey, Sealed};

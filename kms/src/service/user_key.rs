@@ -17,7 +17,7 @@ use zeroize::Zeroizing;
 
 use crate::error::KmsError;
 use crate::issued::row::{serial_row, write_issued};
-use crate::issued::{Entry, Issued, Ledger};
+use crate::issued::{Entry, IssueTurn, Issued, Ledger};
 use crate::keyring::Key;
 use crate::lifecycle::Verb;
 use crate::material::Material;
@@ -96,6 +96,13 @@ struct People {
 }
 
 impl Kms {
+    /// Enters for an issue: before it is decided on. Until the turn is given up, revocations at the authority wait, so that
+    /// none of them misses what was decided before it and is issued after it.
+    pub async fn begin_issue(&self, key: &KeyId) -> IssueTurn {
+        let known = self.inner.keyring.key(key).is_some();
+        self.inner.issued.gates().enter(key, known).await
+    }
+
     /// Issues a user key under the newest version of an authority. Serial, attributes and event are durable before the key
     /// leaves; the key itself is kept nowhere.
     ///
@@ -105,6 +112,7 @@ impl Kms {
     /// [`KmsError::RecipientNotRegistered`]; [`KmsError::Busy`]; or what the store says.
     pub async fn issue_user_key(
         &self,
+        turn: IssueTurn,
         permit: Permit<MayIssue>,
         request: IssueUserKey,
     ) -> Result<IssuedUserKey, KmsError> {
@@ -125,7 +133,11 @@ impl Kms {
         let inner = Arc::clone(&self.inner);
         let work = {
             let event = event.clone();
-            async move { inner.issue(event, request, people).await }
+            async move {
+                let issued = inner.issue(event, request, people, &turn).await;
+                drop(turn);
+                issued
+            }
         };
         self.inner.carry_out(event, work).await
     }
@@ -138,7 +150,12 @@ impl Inner {
         mut event: AuditEvent,
         request: IssueUserKey,
         people: People,
+        turn: &IssueTurn,
     ) -> Result<IssuedUserKey, KmsError> {
+        self.key(&request.key)?;
+        if !self.issued.gates().fits(turn, &request.key) {
+            return Err(KmsError::Contended);
+        }
         if people.actor != people.subject {
             self.sealed_for_the_subject(&people.subject, request.recipient.as_ref())?;
         }

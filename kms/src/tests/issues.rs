@@ -46,7 +46,7 @@ async fn a_key_lives_as_long_as_was_asked_rounded_up_to_a_bucket_and_never_longe
     for (asked, end) in [(None, now + day), (Some(1), now), (Some(hour), now + hour), (Some(day), now + day)] {
         let (permit, request) = fixture.prepared(&caller("ana"), "ring/abe", None);
         let request = crate::IssueUserKey { valid_for: asked, ..request };
-        let issued = fixture.kms.issue_user_key(permit, request).await.unwrap();
+        let issued = fixture.issue_with(permit, request).await.unwrap();
         // The end of the hour that the moment lies in.
         let until = (end / hour + 1) * hour;
         assert_eq!(issued.valid_until, Timestamp::from_millis(until * 1000), "{asked:?}");
@@ -60,7 +60,7 @@ async fn a_key_lives_as_long_as_was_asked_rounded_up_to_a_bucket_and_never_longe
     for bad in [0, day + 1, u64::MAX] {
         let (permit, request) = fixture.prepared(&caller("ana"), "ring/abe", None);
         let request = crate::IssueUserKey { valid_for: Some(bad), ..request };
-        let refused = fixture.kms.issue_user_key(permit, request).await.unwrap_err();
+        let refused = fixture.issue_with(permit, request).await.unwrap_err();
         assert_eq!(refused, KmsError::UserKeyLife { max: day });
         assert_eq!(refused.to_string(), "a user key is valid for 1 to 86400 seconds");
         assert_eq!(fixture.last_event().outcome, "user-key-life");
@@ -73,7 +73,7 @@ async fn an_envelope_opens_with_the_readers_key_and_that_serial_alone() {
     fixture.authority("ring/abe").await;
     let (private, public) = reader();
     let (permit, request) = fixture.prepared(&caller("ana"), "ring/abe", Some(again(&public)));
-    let issued = fixture.kms.issue_user_key(permit, request).await.unwrap();
+    let issued = fixture.issue_with(permit, request).await.unwrap();
     assert!(issued.plain.is_none(), "never beside the sealed form");
     let sealed = issued.sealed.unwrap();
     assert_eq!(sealed.context, "wardkeep user key ring/abe#1 1");
@@ -245,7 +245,7 @@ async fn the_version_that_is_expected_is_the_newest_or_nothing_is_issued() {
         let version = KeyVersion::new(expected).unwrap();
         let (permit, request) = fixture.prepared(&caller("ana"), "ring/abe", None);
         let request = crate::IssueUserKey { version: Some(version), ..request };
-        let issued = fixture.kms.issue_user_key(permit, request).await.map(|issued| issued.version.get());
+        let issued = fixture.issue_with(permit, request).await.map(|issued| issued.version.get());
         let refused = KmsError::NotNewest { version, newest: KeyVersion::new(2).unwrap() };
         assert_eq!(issued, if newest { Ok(2) } else { Err(refused) });
     }

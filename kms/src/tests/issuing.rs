@@ -142,15 +142,27 @@ impl Fixture {
 
     /// A key for oneself, in the clear.
     pub(super) async fn issue(&self, who: &str, key: &str) -> Result<IssuedUserKey, KmsError> {
+        let turn = self.kms.begin_issue(&id(key)).await;
         let (permit, request) = self.prepared(&caller(who), key, None);
-        self.kms.issue_user_key(permit, request).await
+        self.kms.issue_user_key(turn, permit, request).await
+    }
+
+    /// With a permit that was decided some time ago.
+    pub(super) async fn issue_with(
+        &self,
+        permit: Permit<MayIssue>,
+        request: IssueUserKey,
+    ) -> Result<IssuedUserKey, KmsError> {
+        let turn = self.kms.begin_issue(&request.key).await;
+        self.kms.issue_user_key(turn, permit, request).await
     }
 
     /// A key that `app` has issued for somebody, as the server does it: looked up, decided on, held to.
     pub(super) async fn issue_for(&self, subject: &str, key: &str) -> Result<IssuedUserKey, KmsError> {
+        let turn = self.kms.begin_issue(&id(key)).await;
         let registered = self.kms.registered_recipient(&user(subject)).unwrap();
         let (permit, request) = self.prepared(&acting("app", subject), key, registered);
-        self.kms.issue_user_key(permit, request).await
+        self.kms.issue_user_key(turn, permit, request).await
     }
 
     /// A control verb's permit: `root` has the rights.
