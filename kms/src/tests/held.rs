@@ -61,20 +61,20 @@ fn revoking(fixture: &Arc<Fixture>, which: Revoke) -> Task<crate::RevokedUserKey
     tokio::spawn(async move { fixture.revoke("ring/abe", which).await })
 }
 
-/// Ana's issue is decided with her group; the group is taken from her, and what she has is revoked. What was under way
-/// must not be a key with the group that nobody took back.
+/// Ana's issue is decided with level 5; the level is taken from her, and what she has is revoked. What was under way must
+/// not be a key of level 5 that nobody took back.
 #[tokio::test]
 async fn a_revocation_of_a_subject_reaches_the_issue_that_is_under_way() {
     let fixture = with_authority().await;
     let held = hold_workers(&fixture.kms).await;
     let issue = waiting_issue(&fixture, "ana").await;
-    fixture.change(entity(user("ana"), &[("dept", "cardiology".into())], vec![]));
+    fixture.change(entity(user("ana"), &[("dept", "cardiology".into())], vec![staff()]));
     let revocation = revoking(&fixture, Revoke::Subject(user("ana")));
     pause().await;
     assert!(!revocation.is_finished(), "it waits for what was decided before it");
     drop(held);
     let issued = issue.await.unwrap().unwrap();
-    assert!(issued.attributes.contains("group = [staff]"), "{}", issued.attributes);
+    assert!(issued.attributes.contains("level = 5"), "{}", issued.attributes);
     assert_eq!(revocation.await.unwrap().unwrap().revoked, 2, "the one she had and the one that was under way");
     let shown = fixture.issued(&everything()).await.unwrap().items;
     assert!(shown.iter().all(|item| item.revoked.is_some()), "{shown:?}");
