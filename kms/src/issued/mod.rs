@@ -5,6 +5,7 @@
 
 mod gate;
 mod ledger;
+pub(crate) mod rollback;
 pub(crate) mod row;
 
 use std::collections::BTreeMap;
@@ -15,9 +16,9 @@ use wardkeep_abe::Dates;
 use wardkeep_model::{EntityUid, KeyId, KeyVersion, Timestamp};
 use wardkeep_store::{Store, Table};
 
-pub use self::gate::IssueTurn;
 pub(crate) use self::gate::Gates;
-pub(crate) use self::ledger::{Entry, Ledger};
+pub use self::gate::IssueTurn;
+pub(crate) use self::ledger::{Entry, Ledger, MAX_LIVE, Place};
 use crate::error::LoadError;
 
 /// One issued user key, as its row tells it. Never the key itself.

@@ -115,6 +115,13 @@ impl AuthorityKey {
         *self.0.parameters().fingerprint()
     }
 
+    /// Whether [`Self::issue`] makes a key of these: every serial takes as many labels, so that it is asked with the first
+    /// one, and none is spent on what makes no key.
+    pub(crate) fn check(&self, attributes: &Attributes, valid_until: Bucket) -> Result<(), KmsError> {
+        let grant = Grant { attributes, valid_until: Some(valid_until), serial: Some(Serial::new(1)) };
+        Ok(self.0.check(&grant)?)
+    }
+
     /// Issues a user key, as a file that opens off line: parameters and key. Always with an expiry and a serial: a key
     /// without either could never be taken back.
     pub(crate) fn issue(
@@ -185,6 +192,29 @@ mod tests {
 
     fn authority(plan: AuthorityPlan) -> AuthorityKey {
         AuthorityKey::parse(&make(plan, &FixedEntropy::counting()).unwrap().secret).unwrap()
+    }
+
+    /// Asked with the first serial before one is taken: it must say what the issue would, whatever the serial.
+    #[test]
+    fn the_check_before_a_serial_is_taken_is_that_of_the_issue() {
+        let authority = authority(plan());
+        let bucket = plan().terms.bucket_at(1_800_000_000).unwrap();
+        let of = |count: usize| {
+            let roles: Vec<String> = (0..count).map(|at| format!("r{at}")).collect();
+            Attributes::parse(&format!("role = [{}]", roles.join(", ")), &plan().schema).unwrap()
+        };
+        for serial in [1, 2, 0x5_5555, 0xf_ffff] {
+            // As many labels as fit beside those of serial and bucket, and one more.
+            let fits = (4_000..4_097).rev().find(|count| authority.check(&of(*count), bucket).is_ok()).unwrap();
+            assert!(fits > 4_000);
+            let grant = |of| Grant { attributes: of, valid_until: Some(bucket), serial: Some(Serial::new(serial)) };
+            assert!(authority.0.check(&grant(&of(fits))).is_ok());
+            assert!(authority.0.check(&grant(&of(fits + 1))).is_err());
+        }
+        let refused = authority.check(&of(5_000), bucket).unwrap_err();
+        assert_eq!(refused.code(), "issue-refused");
+        let issued = authority.issue(&of(5_000), bucket, Serial::new(1), &FixedEntropy::of(&[9; 32]));
+        assert_eq!(issued.err(), Some(refused));
     }
 
     #[test]

@@ -240,7 +240,7 @@ impl Inner {
 }
 
 /// The next row of a ledger: how far serials were given, and its list; without a new one the list it has.
-pub(super) fn ledger_change(
+pub(crate) fn ledger_change(
     key: &KeyId,
     version: KeyVersion,
     ledger: &Ledger,

@@ -59,6 +59,7 @@ pub mod user_key;
 use std::sync::Arc;
 
 use moka::sync::Cache;
+use tokio::sync::Semaphore;
 use wardkeep_model::{Clock, Entropy, KeyFacts, KeyId, KeyState, KeyVersion, RingName};
 use wardkeep_store::{Store, Table};
 
@@ -78,7 +79,7 @@ pub use signature::{Sign, SignatureInput, Signed, Verified, Verify};
 pub use user_key::{IssueUserKey, IssuedUserKey, Sealed};
 
 use crate::error::{KmsError, LoadError};
-use crate::issued::Book;
+use crate::issued::{Book, rollback};
 use crate::keyring::{Key, Keyring, version_row};
 use crate::material::{self, Material, RSA_WEIGHT};
 use crate::pool::Pool;
@@ -150,6 +151,8 @@ pub(crate) struct Inner {
     pub(crate) keyring: Keyring,
     /// Serials of user keys that were issued.
     pub(crate) issued: Book,
+    /// Places of issues in the queue of `rsa`: half of it, so that unwraps and signatures find the other half.
+    pub(crate) issues: Arc<Semaphore>,
     /// Longest life of a user key, in seconds.
     pub(crate) user_key_seconds: u64,
     /// Life of a revocation list, in seconds.
@@ -185,6 +188,7 @@ impl Kms {
     ) -> Result<Self, LoadError> {
         let keyring = Keyring::load(store.as_ref())?;
         let issued = Book::load(store.as_ref())?;
+        rollback::heed(store.as_ref(), &keyring, &issued)?;
         let Settings { user_key_seconds, list_seconds, .. } = settings;
         let capacity = settings.parsed_keys.saturating_mul(RSA_WEIGHT as usize) as u64;
         let cache =
@@ -198,6 +202,7 @@ impl Kms {
                 entropy,
                 keyring,
                 issued,
+                issues: Arc::new(Semaphore::new((settings.rsa_queue / 2).max(1))),
                 user_key_seconds,
                 list_seconds,
                 cache,

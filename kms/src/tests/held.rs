@@ -9,8 +9,8 @@ use std::time::Duration;
 use wardkeep_model::EventDetail;
 
 use super::fixture::{Fixture, caller, entity, id, user};
-use super::issuing::{everything, serials};
-use crate::service::{IssuedUserKey, Revoke, Settings};
+use super::issuing::{everything, reader, serials};
+use crate::service::{IssuedUserKey, Precondition, Revoke, Settings};
 use crate::{Kms, KmsError};
 
 /// The workers for dear work, each in a job that ends when this is dropped.
@@ -144,4 +144,93 @@ async fn an_authority_that_is_suspended_meanwhile_gives_nothing_out() {
     assert_eq!(fixture.last_event().outcome, "key-state-forbids");
     assert_eq!(fixture.last_detail(EventDetail::UserKey), None);
     assert_eq!(fixture.issued(&everything()).await.unwrap().items.len(), 1);
+}
+
+/// Ana's key was lost and is replaced while an issue for her waits: what is sealed for the old one must not leave.
+#[tokio::test]
+async fn a_recipient_that_is_replaced_or_removed_meanwhile_is_not_sealed_for() {
+    let fixture = with_authority().await;
+    let ((_, first), (_, second)) = (reader(), reader());
+    fixture.register("ana", &first).await.unwrap();
+    let held = hold_workers(&fixture.kms).await;
+    let issue = waiting_issue_for(&fixture, "ana").await;
+    fixture.register("ana", &second).await.unwrap();
+    drop(held);
+    assert_eq!(issue.await.unwrap().err(), Some(KmsError::Contended));
+
+    let held = hold_workers(&fixture.kms).await;
+    let issue = waiting_issue_for(&fixture, "ana").await;
+    let removal = fixture.control(wardkeep_policy::RECIPIENTS);
+    fixture.kms.remove_recipient(removal, user("ana"), Precondition::default()).await.unwrap();
+    drop(held);
+    assert_eq!(issue.await.unwrap().err(), Some(KmsError::RecipientNotRegistered));
+    assert_eq!(fixture.issued(&everything()).await.unwrap().items.len(), 1, "nothing of it is in the books");
+}
+
+async fn waiting_issue_for(fixture: &Arc<Fixture>, subject: &'static str) -> Task<IssuedUserKey> {
+    let task = tokio::spawn({
+        let fixture = Arc::clone(fixture);
+        async move { fixture.issue_for(subject, "ring/abe").await }
+    });
+    pause().await;
+    assert!(!task.is_finished());
+    task
+}
+
+/// Many at once, all under way when the bound is looked at: what waits counts.
+#[tokio::test]
+async fn issues_under_way_count_against_the_bound_of_a_subject() {
+    let fixture = with_authority().await;
+    let held = hold_workers(&fixture.kms).await;
+    let mut waiting = vec![];
+    for _ in 0..31 {
+        let turn = fixture.kms.begin_issue(&id("ring/abe")).await;
+        let (permit, request) = fixture.prepared(&caller("ana"), "ring/abe", None);
+        let kms = fixture.kms.clone();
+        waiting.push(tokio::spawn(async move { kms.issue_user_key(turn, permit, request).await }));
+    }
+    pause().await;
+    assert_eq!(fixture.issue("ana", "ring/abe").await.unwrap_err().code(), "user-key-count");
+    drop(held);
+    for one in waiting {
+        assert!(one.await.unwrap().is_ok());
+    }
+    assert!(fixture.issue("ana", "ring/abe").await.is_err());
+}
+
+/// Whoever finds no place in the queue, or goes away while waiting, costs no serial; and half of the queue is not theirs.
+#[tokio::test]
+async fn what_does_not_come_to_its_turn_costs_no_serial() {
+    let fixture = with_authority().await;
+    let people: Vec<String> = (0..5).map(|at| format!("user{at}")).collect();
+    for who in &people {
+        fixture.change(entity(user(who), &[], vec![staff()]));
+    }
+    let held = hold_workers(&fixture.kms).await;
+    let mut waiting = vec![];
+    for at in 0..128 {
+        let turn = fixture.kms.begin_issue(&id("ring/abe")).await;
+        let (permit, request) = fixture.prepared(&caller(&people[at % 5]), "ring/abe", None);
+        let kms = fixture.kms.clone();
+        waiting.push(tokio::spawn(async move { kms.issue_user_key(turn, permit, request).await }));
+    }
+    pause().await;
+    assert_eq!(fixture.issue("bob", "ring/abe").await.err(), Some(KmsError::Busy), "half of the queue is taken");
+    fixture.kms.inner.rsa.submit(Box::new(|| ())).unwrap();
+    for one in &waiting {
+        one.abort();
+    }
+    for one in waiting {
+        assert!(one.await.is_err());
+    }
+    drop(held);
+    let next = loop {
+        match fixture.issue("bob", "ring/abe").await {
+            Err(KmsError::Busy) => pause().await,
+            issued => break issued.unwrap().serial,
+        }
+    };
+    assert_eq!(next, 2, "nobody was there any more to have keys");
+    let gone = fixture.records().iter().filter(|record| record.line.contains("caller-gone")).count();
+    assert_eq!(gone, 128, "and each of them is on record");
 }
