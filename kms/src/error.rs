@@ -191,8 +191,14 @@ pub enum KmsError {
     /// Threshold or number of shares are out of bounds.
     #[error("an escrow has {min} to {max} shares and a threshold of {min} up to their number")]
     EscrowShares { min: u8, max: u8 },
+    /// Neither public keys nor the word that there are to be none, or both.
+    #[error(
+        "say who opens the shares: give `recipients`, a public key for every share, or ask with `plain` for all of them in \
+         the clear"
+    )]
+    EscrowForm,
     /// Another number of custodians than shares.
-    #[error("{given} public keys for {shares} shares: give one for every share, or none")]
+    #[error("{given} public keys for {shares} shares: give one for every share")]
     EscrowRecipients { given: usize, shares: u8 },
     /// A custodian stands twice.
     #[error("two shares go to the same public key: every custodian has a key of their own")]
@@ -340,7 +346,7 @@ impl KmsError {
             Self::SubjectNotFound => "subject-not-found",
             Self::RecipientNotFound => "recipient-not-found",
             Self::EscrowShares { .. } => "escrow-shares",
-            Self::EscrowRecipients { .. } | Self::EscrowRecipientTwice => "escrow-recipients",
+            Self::EscrowForm | Self::EscrowRecipients { .. } | Self::EscrowRecipientTwice => "escrow-recipients",
             Self::PermitStale => "permit-stale",
             Self::CallerGone => "caller-gone",
             Self::Busy => "busy",

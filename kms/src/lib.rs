@@ -54,7 +54,7 @@ pub use service::{
     Signed, UnwrapDataKey, Unwrapped, Verified, Verify, VersionInfo,
 };
 pub use service::{
-    Escrow, EscrowPackage, Escrowed, IssueUserKey, IssuedUserKey, ListUserKeys, PublishedParameters,
+    Departure, Escrow, EscrowPackage, Escrowed, Gone, IssueUserKey, IssuedUserKey, ListUserKeys, PublishedParameters,
     RegisteredRecipient, RevocationInfo, Revoke, RevokedUserKeys, Sealed, UserKeyInfo, WidestCover,
 };
 pub use service::{Kms, Settings};

@@ -16,8 +16,8 @@ use wardkeep_abe::Dates;
 use wardkeep_model::{EntityUid, KeyId, KeyVersion, Timestamp};
 use wardkeep_store::{Store, Table};
 
-pub(crate) use self::gate::Gates;
 pub use self::gate::IssueTurn;
+pub(crate) use self::gate::{Alone, Gates};
 pub(crate) use self::ledger::{Entry, Ledger, MAX_LIVE, Place};
 use crate::error::LoadError;
 

@@ -197,23 +197,26 @@ mod tests {
     /// Asked with the first serial before one is taken: it must say what the issue would, whatever the serial.
     #[test]
     fn the_check_before_a_serial_is_taken_is_that_of_the_issue() {
-        let authority = authority(plan());
+        let schema = Schema::parse("numbers: number(64) set\n").unwrap();
+        let authority = authority(AuthorityPlan { schema, terms: Terms::default() });
         let bucket = plan().terms.bucket_at(1_800_000_000).unwrap();
-        let of = |count: usize| {
-            let roles: Vec<String> = (0..count).map(|at| format!("r{at}")).collect();
-            Attributes::parse(&format!("role = [{}]", roles.join(", ")), &plan().schema).unwrap()
+        // Some sixty labels a number, of 4096.
+        let of = |count: u64| {
+            let numbers: Vec<String> = (0..count).map(|at| (u64::MAX - at * (1 << 56)).to_string()).collect();
+            Attributes::parse(&format!("numbers = [{}]", numbers.join(", ")), &authority.plan().schema).unwrap()
         };
+        let fits = (1..200).find(|count| authority.check(&of(*count), bucket).is_err()).unwrap() - 1;
+        assert!(fits > 40, "{fits}");
         for serial in [1, 2, 0x5_5555, 0xf_ffff] {
-            // As many labels as fit beside those of serial and bucket, and one more.
-            let fits = (4_000..4_097).rev().find(|count| authority.check(&of(*count), bucket).is_ok()).unwrap();
-            assert!(fits > 4_000);
-            let grant = |of| Grant { attributes: of, valid_until: Some(bucket), serial: Some(Serial::new(serial)) };
-            assert!(authority.0.check(&grant(&of(fits))).is_ok());
-            assert!(authority.0.check(&grant(&of(fits + 1))).is_err());
+            let makes = |attributes: &Attributes| {
+                let grant = Grant { attributes, valid_until: Some(bucket), serial: Some(Serial::new(serial)) };
+                authority.0.check(&grant).is_ok()
+            };
+            assert!(makes(&of(fits)) && !makes(&of(fits + 1)), "{serial}");
         }
-        let refused = authority.check(&of(5_000), bucket).unwrap_err();
+        let refused = authority.check(&of(fits + 1), bucket).unwrap_err();
         assert_eq!(refused.code(), "issue-refused");
-        let issued = authority.issue(&of(5_000), bucket, Serial::new(1), &FixedEntropy::of(&[9; 32]));
+        let issued = authority.issue(&of(fits + 1), bucket, Serial::new(1), &FixedEntropy::of(&[9; 32]));
         assert_eq!(issued.err(), Some(refused));
     }
 

@@ -32,6 +32,7 @@
 //! | [`user_key`] | issue a user key |
 //! | [`issued`] | list issued user keys |
 //! | [`revoke`] | revoke and sweep issued user keys |
+//! | [`departure`] | what goes with subjects whose entities go |
 //! | [`registered`] | register, describe and remove a subject's public key |
 //! | [`escrow`] | export an authority as shares |
 
@@ -41,6 +42,7 @@ pub mod create;
 pub mod data;
 pub mod data_key;
 pub mod deletion;
+pub mod departure;
 pub mod describe;
 mod ending;
 pub mod escrow;
@@ -69,6 +71,7 @@ pub use create::NewKey;
 pub use data::{Decrypt, Encrypt, Encrypted, Opened};
 pub use data_key::{DataKey, GenerateDataKey, RewrapDataKey, Rewrapped, UnwrapDataKey, Unwrapped};
 pub use deletion::DeletionPlan;
+pub use departure::{Departure, Gone};
 pub use describe::{KeyInfo, ListKeys, Page, VersionInfo};
 pub use escrow::{Escrow, EscrowPackage, Escrowed};
 pub use issued::{ListUserKeys, UserKeyInfo};

@@ -10,9 +10,10 @@ use wardkeep_store::{Change, Store, Table, Work};
 use crate::error::KmsError;
 use crate::issued::row::{LedgerBody, serial_row, write_issued};
 use crate::issued::{Entry, Issued, Ledger, List};
-use crate::keyring::Key;
+use crate::keyring::{Key, version_row};
 use crate::service::Inner;
 use crate::service::authority::{RevocationInfo, ledger_change};
+use crate::service::guard::fits;
 use crate::service::record::note;
 use crate::service::revoke::RevokedUserKeys;
 
@@ -64,7 +65,7 @@ impl Inner {
             let (put, body) = ledger_change(&key.facts.id, version, &ledger, Some(list.clone()))?;
             changes.append(&mut rows);
             changes.push(put);
-            events.extend(told(event, version, &serials));
+            events.extend(told(event, &word(event, &key, version), &serials));
             versions.push(Version { key, version, ledger, entries, body, list });
         }
         Ok(Draft { changes, events, versions, _turns: turns })
@@ -120,8 +121,18 @@ impl Draft {
     }
 }
 
+/// The version as an event names it: with its key, where the event is not about that.
+fn word(event: &AuditEvent, key: &Key, version: KeyVersion) -> String {
+    let id = &key.facts.id;
+    if fits(&event.resource, "Wardkeep::Key", id.as_str()).is_ok() {
+        version.to_string()
+    } else {
+        version_row(id, version)
+    }
+}
+
 /// The events of one version: every serial stands in one of them, as runs.
-fn told(event: &AuditEvent, version: KeyVersion, serials: &[u32]) -> Vec<AuditEvent> {
+fn told(event: &AuditEvent, version: &str, serials: &[u32]) -> Vec<AuditEvent> {
     let runs = runs(serials);
     let event = |runs: &[(u32, u32)]| {
         let mut event = event.clone().with_outcome("ok");
@@ -129,7 +140,7 @@ fn told(event: &AuditEvent, version: KeyVersion, serials: &[u32]) -> Vec<AuditEv
             if first == last { first.to_string() } else { format!("{first}-{last}") }
         };
         let count: u64 = runs.iter().map(|(first, last)| u64::from(last - first) + 1).sum();
-        note(&mut event, EventDetail::KeyVersion, || version.to_string());
+        note(&mut event, EventDetail::KeyVersion, || version.to_owned());
         note(&mut event, EventDetail::UserKey, || runs.iter().map(word).collect::<Vec<_>>().join(","));
         note(&mut event, EventDetail::Count, || count.to_string());
         event

@@ -9,8 +9,8 @@ use std::time::Duration;
 use wardkeep_model::EventDetail;
 
 use super::fixture::{Fixture, caller, entity, id, user};
-use super::issuing::{everything, reader, serials};
-use crate::service::{IssuedUserKey, Precondition, Revoke, Settings};
+use super::issuing::{everything, reader, serials, stands};
+use crate::service::{Escrow, IssuedUserKey, Precondition, Revoke, Settings};
 use crate::{Kms, KmsError};
 
 /// The workers for dear work, each in a job that ends when this is dropped.
@@ -161,7 +161,7 @@ async fn a_recipient_that_is_replaced_or_removed_meanwhile_is_not_sealed_for() {
     let held = hold_workers(&fixture.kms).await;
     let issue = waiting_issue_for(&fixture, "ana").await;
     let removal = fixture.control(wardkeep_policy::RECIPIENTS);
-    fixture.kms.remove_recipient(removal, user("ana"), Precondition::default()).await.unwrap();
+    fixture.kms.remove_recipient(removal, user("ana"), Precondition::default(), stands).await.unwrap();
     drop(held);
     assert_eq!(issue.await.unwrap().err(), Some(KmsError::RecipientNotRegistered));
     assert_eq!(fixture.issued(&everything()).await.unwrap().items.len(), 1, "nothing of it is in the books");
@@ -233,4 +233,35 @@ async fn what_does_not_come_to_its_turn_costs_no_serial() {
     assert_eq!(next, 2, "nobody was there any more to have keys");
     let gone = fixture.records().iter().filter(|record| record.line.contains("caller-gone")).count();
     assert_eq!(gone, 128, "and each of them is on record");
+}
+
+/// The role of whoever exports is taken while the shares are made, or the authority is suspended: nothing leaves, and the
+/// authority does not say that it did.
+#[tokio::test]
+async fn an_escrow_whose_right_or_authority_went_meanwhile_gives_nothing_out() {
+    let fixture = with_authority().await;
+    for (what, code) in [("role", "permit-stale"), ("state", "key-state-forbids")] {
+        let held = hold_workers(&fixture.kms).await;
+        let (gone, asks) = (Arc::new(std::sync::atomic::AtomicBool::new(false)), fixture.kms.clone());
+        let hold = {
+            let gone = Arc::clone(&gone);
+            async move |_| {
+                if gone.load(std::sync::atomic::Ordering::SeqCst) { Err(KmsError::PermitStale) } else { Ok(()) }
+            }
+        };
+        let permit = fixture.control(&wardkeep_policy::escrow_part(&id("ring/abe")));
+        let asked =
+            Escrow { key: id("ring/abe"), version: None, threshold: 2, shares: 2, recipients: vec![], plain: true };
+        let escrow = tokio::spawn(async move { asks.escrow(permit, asked, hold).await });
+        pause().await;
+        if what == "role" {
+            gone.store(true, std::sync::atomic::Ordering::SeqCst);
+        } else {
+            fixture.compromise(&id("ring/abe")).await;
+        }
+        drop(held);
+        assert_eq!(escrow.await.unwrap().unwrap_err().code(), code, "{what}");
+        assert_eq!(fixture.last_event().outcome, code);
+        assert!(!fixture.kms.facts(&id("ring/abe")).unwrap().exportable, "{what}");
+    }
 }

@@ -7,7 +7,7 @@ use wardkeep_policy::{RECIPIENTS, Refusal};
 use wardkeep_store::{Change, Store, Table, Work};
 
 use super::fixture::{Fixture, caller, entity, id, user};
-use super::issuing::{acting, again, opens, read, reader, seal, serials, unseal};
+use super::issuing::{acting, again, opens, read, reader, seal, serials, stands, unseal};
 use crate::material::abe::AuthorityPlan;
 use crate::service::{IssueUserKey, Precondition};
 use crate::{Kms, KmsError};
@@ -139,7 +139,7 @@ async fn a_registration_that_is_swapped_after_the_decision_is_noticed() {
     assert_eq!(fixture.issue_with(permit, request).await.err(), Some(KmsError::Contended));
     let (permit, request) = fixture.prepared(&acting("app", "ana"), "ring/abe", Some(again(&second)));
     let removal = fixture.control(RECIPIENTS);
-    fixture.kms.remove_recipient(removal, user("ana"), Precondition::default()).await.unwrap();
+    fixture.kms.remove_recipient(removal, user("ana"), Precondition::default(), stands).await.unwrap();
     assert_eq!(fixture.issue_with(permit, request).await.err(), Some(KmsError::RecipientNotRegistered));
 }
 

@@ -24,6 +24,11 @@ pub(super) fn reader() -> (rsa::RsaPrivateKey, RecipientKey) {
     (private, key)
 }
 
+/// That a control verb's decision still stands.
+pub(super) async fn stands(_: wardkeep_model::AuditEvent) -> Result<(), KmsError> {
+    Ok(())
+}
+
 /// The same public key once more: a reader is no copy.
 pub(super) fn again(key: &RecipientKey) -> RecipientKey {
     let _parses = rsa::RsaPublicKey::from_public_key_der(key.spki_der()).unwrap();
@@ -180,12 +185,14 @@ impl Fixture {
         recipients: Vec<RecipientKey>,
     ) -> Result<Escrowed, KmsError> {
         let permit = self.control(&escrow_part(&id(key)));
-        self.kms.escrow(permit, Escrow { key: id(key), version: None, threshold, shares, recipients }).await
+        let plain = recipients.is_empty();
+        let asked = Escrow { key: id(key), version: None, threshold, shares, recipients, plain };
+        self.kms.escrow(permit, asked, stands).await
     }
 
     pub(super) async fn register(&self, subject: &str, key: &RecipientKey) -> Result<RegisteredRecipient, KmsError> {
         let (permit, any) = (self.control(RECIPIENTS), Precondition::default());
-        self.kms.register_recipient(permit, user(subject), again(key), true, any).await
+        self.kms.register_recipient(permit, (user(subject), again(key)), any, stands).await
     }
 
     pub(super) async fn list(&self, key: &str, version: Option<u32>) -> Result<RevocationInfo, KmsError> {

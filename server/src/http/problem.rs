@@ -301,6 +301,7 @@ fn kms(error: &KmsError) -> StatusCode {
         | KmsError::RecipientForAnother
         | KmsError::RevokeCount { .. }
         | KmsError::EscrowShares { .. }
+        | KmsError::EscrowForm
         | KmsError::EscrowRecipients { .. }
         | KmsError::EscrowRecipientTwice
         | KmsError::Recipient(_) => S::BAD_REQUEST,
@@ -344,6 +345,7 @@ fn admin(error: &AdminError) -> StatusCode {
         AdminError::Revoke(error) => revoke(error),
         AdminError::Token(error) => token(error),
         AdminError::Issue(error) => issue(error),
+        AdminError::Keys(error) => kms(error),
     }
 }
 

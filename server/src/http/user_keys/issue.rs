@@ -17,7 +17,8 @@ use crate::http::problem::Fault;
 use crate::http::wire;
 use crate::state::App;
 
-/// Issues a user key with the attributes of the subject's entity: in this answer, or sealed.
+/// Issues a user key with the attributes of the subject's entity: in this answer, or sealed. A subject has at most 32 of a
+/// version that live and are not revoked; one more is 409 `user-key-count`.
 #[utoipa::path(post, path = "/v1/user-keys", tag = "user keys", request_body = IssueUserKey,
     responses((status = 200, body = IssuedUserKey)))]
 pub async fn issue_user_key(
