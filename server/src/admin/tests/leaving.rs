@@ -23,9 +23,17 @@ fn public() -> Value {
     json!({"recipient": {"spki": text}})
 }
 
+/// The bundle of `dev`, in which everybody may have user keys.
+fn rules() -> BundleSource {
+    let mut rules = BundleSource::dev();
+    let all = r#"@id("all") permit (principal is User, action == Wardkeep::Action::"IssueUserKey", resource);"#;
+    rules.policies.push(("more.cedar".to_owned(), all.to_owned()));
+    rules
+}
+
 /// A house with an authority, and `bob`, who has a user key and a registered public key.
 async fn house() -> (House, Arc<Peer>) {
-    let house = House::new().await;
+    let house = House::with(config(), rules()).await;
     house.key("dev/abe", "fabeo-bls12-381", "issue").await;
     let bob = house.newcomer("bob").await;
     let issued = house.post(&bob, "/v1/user-keys", json!({"key": "dev/abe"})).await;
@@ -67,7 +75,7 @@ async fn with_an_entity_go_its_user_keys_and_its_registered_key_and_the_log_says
 /// A bundle brings entities of its own; with another one in force they are gone as if somebody had deleted them.
 #[tokio::test]
 async fn with_a_bundle_go_the_entities_that_it_brought_and_what_they_had() {
-    let dev = BundleSource::dev();
+    let dev = rules();
     let entities = r#"[{"uid": {"type": "User", "id": "cleo"}, "attrs": {}, "parents": []}]"#;
     let house = House::with(config(), BundleSource { entities: Some(entities.to_owned()), ..dev.clone() }).await;
     house.key("dev/abe", "fabeo-bls12-381", "issue").await;
