@@ -135,7 +135,9 @@ impl Ledger {
         let mut state = self.write();
         for serial in serials {
             if let Some(entry) = state.entries.remove(serial) {
-                state.unlist(&entry.subject, |theirs| drop(theirs.serials.remove(serial)));
+                state.unlist(&entry.subject, |theirs| {
+                    theirs.serials.remove(serial);
+                });
             }
         }
     }
@@ -185,7 +187,9 @@ impl Ledger {
 impl State {
     fn insert(&mut self, serial: u32, mut entry: Entry) {
         if entry.revoked {
-            self.unlist(&entry.subject, |theirs| drop(theirs.serials.remove(&serial)));
+            self.unlist(&entry.subject, |theirs| {
+                theirs.serials.remove(&serial);
+            });
         } else {
             // One copy of each name: a program may have thousands of keys issued.
             if let Some((name, _)) = self.subjects.get_key_value(&entry.subject) {
