@@ -65,6 +65,14 @@ impl<B: Backend> Authority<B> {
         Ok(UserKey::new(parameters, held, points))
     }
 
+    /// Whether [`Self::issue`] would make a key of this grant; cheap beside it, and about the same for every serial.
+    ///
+    /// # Errors
+    /// [`IssueError`], as [`Self::issue`].
+    pub fn check(&self, grant: &Grant<'_>) -> Result<(), IssueError> {
+        self.held(grant).map(drop)
+    }
+
     /// The labels of a grant.
     fn held(&self, grant: &Grant<'_>) -> Result<Held, IssueError> {
         let Grant { attributes, valid_until, serial } = *grant;

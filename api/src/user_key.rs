@@ -77,7 +77,7 @@ pub struct UserKey {
     pub revoked: Option<String>,
 }
 
-/// `POST /v1/user-keys/revoke`: `serials` of one version, or all of a `subject`.
+/// `POST /v1/user-keys/revoke`: `serials` of one version, all or none of them, or all of a `subject`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RevokeUserKeys {

@@ -147,8 +147,17 @@ pub enum KmsError {
     #[error("a user key is valid for 1 to {max} seconds")]
     UserKeyLife { max: u64 },
     /// An authority version has no serial left.
-    #[error("version {version} has issued as many user keys as it has serials: rotate the authority")]
+    #[error(
+        "version {version} has no serial left to give, or an older database was accepted since it gave some: rotate the \
+         authority"
+    )]
     SerialsExhausted { version: KeyVersion },
+    /// The subject has as many user keys as it may have.
+    #[error(
+        "the subject has {max} user keys of version {version} that live and are not revoked, the most there may be: revoke \
+         some of them, or wait until one ends"
+    )]
+    UserKeyCount { version: KeyVersion, max: usize },
     /// The attributes make no key.
     #[error("the user key cannot be issued: {0}")]
     Issue(#[from] wardkeep_abe::IssueError),
@@ -161,6 +170,12 @@ pub enum KmsError {
     /// No such user key.
     #[error("version {version} issued no user key of serial {serial}")]
     UserKeyNotFound { version: KeyVersion, serial: u32 },
+    /// A serial that was given, and that the books do not know.
+    #[error(
+        "version {version} gave serial {serial}, but no key of it is in the books: it expired long ago and was swept, or it \
+         never left; leave it out"
+    )]
+    UserKeySwept { version: KeyVersion, serial: u32 },
     /// Too many user keys for one request.
     #[error("one request revokes 1 to {max} user keys: name fewer serials at a time")]
     RevokeCount { max: usize },
@@ -176,12 +191,25 @@ pub enum KmsError {
     /// Threshold or number of shares are out of bounds.
     #[error("an escrow has {min} to {max} shares and a threshold of {min} up to their number")]
     EscrowShares { min: u8, max: u8 },
+    /// Neither public keys nor the word that there are to be none, or both.
+    #[error(
+        "say who opens the shares: give `recipients`, a public key for every share, or ask with `plain` for all of them in \
+         the clear"
+    )]
+    EscrowForm,
     /// Another number of custodians than shares.
-    #[error("{given} public keys for {shares} shares: give one for every share, or none")]
+    #[error("{given} public keys for {shares} shares: give one for every share")]
     EscrowRecipients { given: usize, shares: u8 },
     /// A custodian stands twice.
     #[error("two shares go to the same public key: every custodian has a key of their own")]
     EscrowRecipientTwice,
+
+    /// What the decision rested on went before the verb was done.
+    #[error("the right to do this ended before it was done")]
+    PermitStale,
+    /// Whoever asked is gone.
+    #[error("whoever asked went away before it was done")]
+    CallerGone,
 
     /// Too much dear work waits.
     #[error("too much work is waiting: try again shortly")]
@@ -307,16 +335,20 @@ impl KmsError {
             Self::SchemaDiffers { .. } => "authority-schema-differs",
             Self::UserKeyLife { .. } => "user-key-life",
             Self::SerialsExhausted { .. } => "serials-exhausted",
+            Self::UserKeyCount { .. } => "user-key-count",
             Self::Issue(_) => "issue-refused",
             Self::RecipientNotRegistered => "recipient-not-registered",
             Self::RecipientForAnother => "recipient-for-another",
             Self::UserKeyNotFound { .. } => "user-key-not-found",
+            Self::UserKeySwept { .. } => "user-key-swept",
             Self::RevokeCount { .. } => "revoke-count",
             Self::RevocationList(_) => "revocation-list",
             Self::SubjectNotFound => "subject-not-found",
             Self::RecipientNotFound => "recipient-not-found",
             Self::EscrowShares { .. } => "escrow-shares",
-            Self::EscrowRecipients { .. } | Self::EscrowRecipientTwice => "escrow-recipients",
+            Self::EscrowForm | Self::EscrowRecipients { .. } | Self::EscrowRecipientTwice => "escrow-recipients",
+            Self::PermitStale => "permit-stale",
+            Self::CallerGone => "caller-gone",
             Self::Busy => "busy",
             Self::Contended => "contended",
             Self::StoreFull => "store-full",

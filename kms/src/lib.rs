@@ -44,6 +44,7 @@ pub mod wrapped;
 pub use due::Due;
 pub use error::{KmsError, LoadError, RecipientError};
 pub use escrow::{EscrowError, Recovered};
+pub use issued::IssueTurn;
 pub use material::abe::{AuthorityPlan, Published};
 pub use recipient::RecipientKey;
 pub use secret::{SecretBytes, SecretKey32};
@@ -53,7 +54,7 @@ pub use service::{
     Signed, UnwrapDataKey, Unwrapped, Verified, Verify, VersionInfo,
 };
 pub use service::{
-    Escrow, EscrowPackage, Escrowed, IssueUserKey, IssuedUserKey, ListUserKeys, PublishedParameters,
+    Departure, Escrow, EscrowPackage, Escrowed, Gone, IssueUserKey, IssuedUserKey, ListUserKeys, PublishedParameters,
     RegisteredRecipient, RevocationInfo, Revoke, RevokedUserKeys, Sealed, UserKeyInfo, WidestCover,
 };
 pub use service::{Kms, Settings};

@@ -253,6 +253,12 @@ impl Snapshot {
         self.entities.get(uid).map(|parsed| parsed.record.clone())
     }
 
+    /// Whether there is such an entity.
+    #[must_use]
+    pub fn has_entity(&self, uid: &EntityUid) -> bool {
+        self.entities.get(uid).is_some()
+    }
+
     /// All entities, in no order.
     pub fn entities(&self) -> impl Iterator<Item = &EntityRecord> {
         self.entities.iter().map(|parsed| &parsed.record)

@@ -225,7 +225,8 @@ impl Parts {
         });
         let path = around.config_path.clone();
         let reloader = Reloader::new(config.clone(), path, keeper.clone(), guard.clone(), metrics.clone());
-        let admin = Admin::new(engine.clone(), store.clone(), clock.clone(), authority.clone(), trust_domain);
+        let admin =
+            Admin::new(engine.clone(), store.clone(), clock.clone(), authority.clone(), trust_domain, kms.clone());
         let mut document = http::document();
         let app = Arc::new(App {
             engine,

@@ -42,6 +42,9 @@ pub use sealing::RootKey;
 pub use sqlite::{Opened, Options, SqliteStore};
 pub use table::Table;
 
+/// The id of the row of [`Table::Setting`] that says that a rollback was accepted: put with the acceptance, and deleted by
+/// whoever has done what it means for them.
+pub const ROLLBACK: &str = "rollback-accepted";
 /// Longest row id, in bytes. A work with a longer one is refused as [`CommitError::Failed`].
 pub const MAX_ID: usize = 2048;
 /// Longest row value, in bytes. A work with a longer one is refused as [`CommitError::Failed`].

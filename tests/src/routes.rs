@@ -101,7 +101,7 @@ pub fn all(names: &Named) -> Vec<Route> {
         (&post,   "/v1/keys/{ring}/{key}/destroy", Data, none()),
         (&get,    "/v1/keys/{ring}/{key}/parameters", Data, none()),
         (&get,    "/v1/keys/{ring}/{key}/revocations", Data, none()),
-        (&post,   "/v1/keys/{ring}/{key}/escrow", Control, json!({"threshold": 2, "shares": 3})),
+        (&post,   "/v1/keys/{ring}/{key}/escrow", Control, json!({"threshold": 2, "shares": 3, "plain": true})),
         (&post,   "/v1/user-keys", Data, json!({"key": abe})),
         (&get,    "/v1/user-keys", DataList, none()),
         (&post,   "/v1/user-keys/revoke", Data, json!({"key": abe, "serials": [1]})),

@@ -3,21 +3,23 @@
 //! A serial is given once. Its row stands before the key leaves, and the ledger of its authority version remembers the
 //! highest one when rows of expired keys are swept. The store is the truth; entries change after it, never before.
 
+mod gate;
+mod ledger;
+pub(crate) mod rollback;
 pub(crate) mod row;
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use wardkeep_abe::{Bucket, Dates, Serial};
+use wardkeep_abe::Dates;
 use wardkeep_model::{EntityUid, KeyId, KeyVersion, Timestamp};
 use wardkeep_store::{Store, Table};
 
+pub use self::gate::IssueTurn;
+pub(crate) use self::gate::{Alone, Gates};
+pub(crate) use self::ledger::{Entry, Ledger, MAX_LIVE, Place};
 use crate::error::LoadError;
-
-/// The first serial. Serials are counted from 1, as versions are.
-const FIRST: u32 = 1;
 
 /// One issued user key, as its row tells it. Never the key itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,42 +51,13 @@ pub(crate) struct List {
     pub(crate) cover_rows: usize,
 }
 
-/// What memory keeps of one serial.
-#[derive(Debug, Clone)]
-pub(crate) struct Entry {
-    pub(crate) subject: Arc<EntityUid>,
-    pub(crate) bucket: u32,
-    pub(crate) until: u64,
-    pub(crate) revoked: bool,
-    /// Sequence of its row.
-    pub(crate) sequence: u64,
-}
-
-/// The serials of one authority version.
-#[derive(Debug)]
-pub(crate) struct Ledger {
-    next: AtomicU32,
-    state: RwLock<State>,
-    /// Held by whoever writes the ledger's row or changes rows that exist.
-    pub(crate) turn: tokio::sync::Mutex<()>,
-}
-
+/// Everything that was issued: the ledgers of all authority versions, and the gates that issues pass.
 #[derive(Debug, Default)]
-struct State {
-    /// Sequence of the ledger's row, once it has one.
-    sequence: Option<u64>,
-    list: Option<Arc<List>>,
-    entries: BTreeMap<u32, Entry>,
-}
-
-/// The ledgers of all authority versions, by key and version.
-#[derive(Debug, Default)]
-pub(crate) struct Book(RwLock<BTreeMap<(KeyId, KeyVersion), Arc<Ledger>>>);
-
-impl Default for Ledger {
-    fn default() -> Self {
-        Self { next: AtomicU32::new(FIRST), state: RwLock::default(), turn: tokio::sync::Mutex::default() }
-    }
+pub(crate) struct Book {
+    /// By key and version.
+    ledgers: RwLock<BTreeMap<(KeyId, KeyVersion), Arc<Ledger>>>,
+    /// Held shared by every issue.
+    gates: Gates,
 }
 
 impl Book {
@@ -115,107 +88,30 @@ impl Book {
         bad.map_or(Ok(book), Err)
     }
 
+    /// The gates that issues pass.
+    pub(crate) fn gates(&self) -> &Gates {
+        &self.gates
+    }
+
     /// The ledger of an authority version, made where there is none.
     pub(crate) fn ledger(&self, key: &KeyId, version: KeyVersion) -> Arc<Ledger> {
         let name = (key.clone(), version);
-        if let Some(found) = self.0.read().unwrap_or_else(PoisonError::into_inner).get(&name) {
+        if let Some(found) = self.ledgers.read().unwrap_or_else(PoisonError::into_inner).get(&name) {
             return Arc::clone(found);
         }
-        Arc::clone(self.0.write().unwrap_or_else(PoisonError::into_inner).entry(name).or_default())
+        Arc::clone(self.ledgers.write().unwrap_or_else(PoisonError::into_inner).entry(name).or_default())
     }
 
     /// The ledger of an authority version, if it has issued or published anything.
     pub(crate) fn find(&self, key: &KeyId, version: KeyVersion) -> Option<Arc<Ledger>> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).get(&(key.clone(), version)).cloned()
+        self.ledgers.read().unwrap_or_else(PoisonError::into_inner).get(&(key.clone(), version)).cloned()
     }
 
     /// All ledgers from a name on, in the order of keys and versions.
     pub(crate) fn from(&self, start: Option<&(KeyId, KeyVersion)>) -> Vec<((KeyId, KeyVersion), Arc<Ledger>)> {
-        let ledgers = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let ledgers = self.ledgers.read().unwrap_or_else(PoisonError::into_inner);
         let start = start.map_or(Bound::Unbounded, Bound::Included);
         ledgers.range((start, Bound::Unbounded)).map(|(name, ledger)| (name.clone(), Arc::clone(ledger))).collect()
-    }
-}
-
-impl Ledger {
-    /// Takes the next serial; `None` once there is none below `end`. It is never given again, whatever becomes of the key
-    /// it was taken for.
-    pub(crate) fn take(&self, end: u64) -> Option<u32> {
-        let next = |serial: u32| (u64::from(serial) < end).then(|| serial.checked_add(1)).flatten();
-        self.next.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next).ok()
-    }
-
-    /// The lowest serial that was never taken.
-    pub(crate) fn next(&self) -> u32 {
-        self.next.load(Ordering::Relaxed)
-    }
-
-    /// Takes a durable row of a serial.
-    pub(crate) fn install(&self, serial: u32, entry: Entry) {
-        self.next.fetch_max(serial.saturating_add(1), Ordering::Relaxed);
-        self.write().entries.insert(serial, entry);
-    }
-
-    /// Takes the durable row of the ledger itself.
-    pub(crate) fn install_row(&self, sequence: u64, body: row::LedgerBody) {
-        self.next.fetch_max(body.next, Ordering::Relaxed);
-        let mut state = self.write();
-        state.sequence = Some(sequence);
-        state.list = body.list.map(Arc::new);
-    }
-
-    /// Forgets swept serials.
-    pub(crate) fn forget(&self, serials: &[u32]) {
-        let mut state = self.write();
-        for serial in serials {
-            state.entries.remove(serial);
-        }
-    }
-
-    /// The newest revocation list.
-    pub(crate) fn list(&self) -> Option<Arc<List>> {
-        self.read().list.clone()
-    }
-
-    /// Sequence of the ledger's row.
-    pub(crate) fn sequence(&self) -> Option<u64> {
-        self.read().sequence
-    }
-
-    /// One serial.
-    pub(crate) fn entry(&self, serial: u32) -> Option<Entry> {
-        self.read().entries.get(&serial).cloned()
-    }
-
-    /// Serials that satisfy `such`, at most so many behind one.
-    pub(crate) fn entries(&self, after: Option<u32>, most: usize, such: impl Fn(&Entry) -> bool) -> Vec<(u32, Entry)> {
-        let state = self.read();
-        let start = after.map_or(Bound::Unbounded, Bound::Excluded);
-        let found = state.entries.range((start, Bound::Unbounded)).filter(|(_, entry)| such(entry));
-        found.take(most).map(|(serial, entry)| (*serial, entry.clone())).collect()
-    }
-
-    /// What a list signed at `now`, in seconds, holds: what is revoked and has not expired.
-    pub(crate) fn revoked(&self, now: u64) -> BTreeMap<Serial, Bucket> {
-        let on_it = self.entries(None, usize::MAX, |entry| entry.revoked && entry.until > now);
-        on_it.into_iter().map(|(serial, entry)| (Serial::new(serial), Bucket::new(entry.bucket))).collect()
-    }
-
-    fn read(&self) -> std::sync::RwLockReadGuard<'_, State> {
-        self.state.read().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn write(&self) -> std::sync::RwLockWriteGuard<'_, State> {
-        self.state.write().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Entry {
-    /// What memory keeps of a row.
-    pub(crate) fn of(issued: &Issued, sequence: u64) -> Self {
-        let revoked = issued.revoked.is_some();
-        let subject = Arc::new(issued.subject.clone());
-        Self { subject, bucket: issued.bucket, until: issued.until, revoked, sequence }
     }
 }
 

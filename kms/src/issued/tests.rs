@@ -40,16 +40,53 @@ fn rows_only_ever_raise_the_next_serial() {
     assert!(ledger.entry(9).is_none());
 }
 
+/// A sealer whose clock is five minutes behind still seals for the bucket that has just ended.
 #[test]
-fn a_list_holds_what_is_revoked_and_lives() {
+fn a_list_holds_what_is_revoked_until_every_clock_has_left_its_bucket() {
     let ledger = Ledger::default();
-    for (serial, until, revoked) in [(1, 100, true), (2, 100, false), (3, 99, true), (4, 101, true)] {
+    for (serial, until, revoked) in [(1, 1_000, true), (2, 1_000, false), (3, 999, true), (4, 1_001, true)] {
         ledger.install(serial, entry("ana", until, revoked));
     }
-    let on_it: Vec<u32> = ledger.revoked(99).keys().map(|serial| serial.number()).collect();
-    assert_eq!(on_it, [1, 4], "one that ends at this second has ended");
-    assert_eq!(ledger.revoked(101).len(), 0);
-    assert_eq!(ledger.revoked(0).values().next().map(|bucket| bucket.number()), Some(7));
+    let on_it = |now| -> Vec<u32> { ledger.revoked(now, &[]).keys().map(|serial| serial.number()).collect() };
+    assert_eq!(on_it(1_298), [1, 3, 4]);
+    assert_eq!(on_it(1_299), [1, 4]);
+    assert_eq!((on_it(1_300), on_it(1_301)), (vec![4], vec![]));
+    assert_eq!(ledger.revoked(0, &[]).values().next().map(|bucket| bucket.number()), Some(7));
+    assert_eq!(ledger.revoked(0, &[2, 9]).len(), 4, "with what is being revoked, if it is there");
+    assert!(ledger.revoked(1_300, &[2]).keys().all(|serial| serial.number() != 2));
+}
+
+#[test]
+fn a_subject_has_so_many_places_and_gets_back_what_it_does_not_use() {
+    let ledger = Arc::new(Ledger::default());
+    let (ana, bob) = (EntityUid::new("User", "ana").unwrap(), EntityUid::new("User", "bob").unwrap());
+    let mut places: Vec<Place> = (0..MAX_LIVE).map(|_| ledger.place(&ana, 0).unwrap()).collect();
+    assert!(ledger.place(&ana, 0).is_none(), "one under way counts as one that is there");
+    assert!(ledger.place(&bob, 0).is_some());
+    places.pop();
+    ledger.install(1, entry("ana", 100, false));
+    assert!(ledger.place(&ana, 99).is_none());
+    assert!(ledger.place(&ana, 100).is_some(), "what has ended takes no place");
+    drop(places);
+    assert_eq!(ledger.subjects().len(), 1, "bob is forgotten");
+    ledger.install(1, entry("ana", 100, true));
+    assert_eq!((ledger.of_subject(&ana), ledger.subjects().len()), (vec![], 0), "nor what is revoked");
+}
+
+#[test]
+fn a_subject_is_found_by_name_and_its_name_is_kept_once() {
+    let ledger = Ledger::default();
+    for serial in [3, 1, 2] {
+        ledger.install(serial, entry(if serial == 2 { "bob" } else { "ana" }, 100, false));
+    }
+    let ana = EntityUid::new("User", "ana").unwrap();
+    assert_eq!(ledger.of_subject(&ana), [1, 3]);
+    let (one, three) = (ledger.entry(1).unwrap().subject, ledger.entry(3).unwrap().subject);
+    assert!(Arc::ptr_eq(&one, &three));
+    ledger.forget(&[1, 7]);
+    assert_eq!(ledger.of_subject(&ana), [3]);
+    ledger.forget(&[3]);
+    assert_eq!((ledger.of_subject(&ana), ledger.subjects().len()), (vec![], 1));
 }
 
 #[test]

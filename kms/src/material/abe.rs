@@ -115,6 +115,13 @@ impl AuthorityKey {
         *self.0.parameters().fingerprint()
     }
 
+    /// Whether [`Self::issue`] makes a key of these: every serial takes as many labels, so that it is asked with the first
+    /// one, and none is spent on what makes no key.
+    pub(crate) fn check(&self, attributes: &Attributes, valid_until: Bucket) -> Result<(), KmsError> {
+        let grant = Grant { attributes, valid_until: Some(valid_until), serial: Some(Serial::new(1)) };
+        Ok(self.0.check(&grant)?)
+    }
+
     /// Issues a user key, as a file that opens off line: parameters and key. Always with an expiry and a serial: a key
     /// without either could never be taken back.
     pub(crate) fn issue(
@@ -185,6 +192,32 @@ mod tests {
 
     fn authority(plan: AuthorityPlan) -> AuthorityKey {
         AuthorityKey::parse(&make(plan, &FixedEntropy::counting()).unwrap().secret).unwrap()
+    }
+
+    /// Asked with the first serial before one is taken: it must say what the issue would, whatever the serial.
+    #[test]
+    fn the_check_before_a_serial_is_taken_is_that_of_the_issue() {
+        let schema = Schema::parse("numbers: number(64) set\n").unwrap();
+        let authority = authority(AuthorityPlan { schema, terms: Terms::default() });
+        let bucket = plan().terms.bucket_at(1_800_000_000).unwrap();
+        // Some sixty labels a number, of 4096.
+        let of = |count: u64| {
+            let numbers: Vec<String> = (0..count).map(|at| (u64::MAX - at * (1 << 56)).to_string()).collect();
+            Attributes::parse(&format!("numbers = [{}]", numbers.join(", ")), &authority.plan().schema).unwrap()
+        };
+        let fits = (1..200).find(|count| authority.check(&of(*count), bucket).is_err()).unwrap() - 1;
+        assert!(fits > 40, "{fits}");
+        for serial in [1, 2, 0x5_5555, 0xf_ffff] {
+            let makes = |attributes: &Attributes| {
+                let grant = Grant { attributes, valid_until: Some(bucket), serial: Some(Serial::new(serial)) };
+                authority.0.check(&grant).is_ok()
+            };
+            assert!(makes(&of(fits)) && !makes(&of(fits + 1)), "{serial}");
+        }
+        let refused = authority.check(&of(fits + 1), bucket).unwrap_err();
+        assert_eq!(refused.code(), "issue-refused");
+        let issued = authority.issue(&of(fits + 1), bucket, Serial::new(1), &FixedEntropy::of(&[9; 32]));
+        assert_eq!(issued.err(), Some(refused));
     }
 
     #[test]

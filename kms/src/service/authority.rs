@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use wardkeep_abe::{Bucket, Dates, MAX_ROWS, Serial};
+use wardkeep_abe::{Dates, MAX_ROWS};
 use wardkeep_model::action::DescribeKey;
 use wardkeep_model::{AuditEvent, KeyId, KeyVersion, Permit, Timestamp};
 use wardkeep_store::{Change, CommitError, Table, Work};
@@ -195,7 +195,7 @@ impl Inner {
             // Somebody else signed it while this one waited.
             return self.record(event, Ok(RevocationInfo::new(id, version, &list))).await;
         }
-        let list = self.next_list(&key, version, &ledger, &[]).await?;
+        let list = self.next_list(&key, version, &ledger, Vec::new()).await?;
         let (put, body) = ledger_change(id, version, &ledger, Some(list.clone()))?;
         let work = Work { changes: vec![put], events: vec![event.clone().with_outcome("ok")] };
         match self.store.commit(work).await {
@@ -214,31 +214,33 @@ impl Inner {
     }
 
     /// Signs the list that follows, of what is revoked and of `also`. Its turn is the caller's.
+    ///
+    /// Beside the threads that serve connections: sixty thousand serials are sorted and counted here.
     pub(super) async fn next_list(
         self: &Arc<Self>,
         key: &Arc<Key>,
         version: KeyVersion,
-        ledger: &Ledger,
-        also: &[u32],
+        ledger: &Arc<Ledger>,
+        also: Vec<u32>,
     ) -> Result<List, KmsError> {
         let material = self.material(key, version).await?;
-        let authority = material.authority()?;
-        let issued = self.clock.now().seconds();
-        let number = ledger.list().map_or(0, |list| list.dates.number) + 1;
-        let dates = Dates { number, issued_at: issued, next_update: issued.saturating_add(self.list_seconds) };
-        let mut revoked = ledger.revoked(issued);
-        let on_it = also.iter().filter_map(|serial| Some((*serial, ledger.entry(*serial)?)));
-        let alive = on_it.filter(|(_, entry)| entry.until > issued);
-        revoked.extend(alive.map(|(serial, entry)| (Serial::new(serial), Bucket::new(entry.bucket))));
-        let bits = authority.plan().terms.serial_bits();
-        let rows = cover_rows(revoked.keys().map(|serial| serial.number()), bits);
-        let signed = authority.revocation_list(dates, revoked)?;
-        Ok(List { dates, signed: signed.to_bytes().into(), cover_rows: rows })
+        let (ledger, issued, life) = (Arc::clone(ledger), self.clock.now().seconds(), self.list_seconds);
+        let sign = move || {
+            let authority = material.authority()?;
+            let number = ledger.list().map_or(0, |list| list.dates.number) + 1;
+            let dates = Dates { number, issued_at: issued, next_update: issued.saturating_add(life) };
+            let revoked = ledger.revoked(issued, &also);
+            let bits = authority.plan().terms.serial_bits();
+            let rows = cover_rows(revoked.keys().map(|serial| serial.number()), bits);
+            let signed = authority.revocation_list(dates, revoked)?;
+            Ok(List { dates, signed: signed.to_bytes().into(), cover_rows: rows })
+        };
+        tokio::task::spawn_blocking(sign).await.unwrap_or(Err(KmsError::ShuttingDown))
     }
 }
 
 /// The next row of a ledger: how far serials were given, and its list; without a new one the list it has.
-pub(super) fn ledger_change(
+pub(crate) fn ledger_change(
     key: &KeyId,
     version: KeyVersion,
     ledger: &Ledger,

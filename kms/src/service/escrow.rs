@@ -34,8 +34,10 @@ pub struct Escrow {
     pub threshold: u8,
     /// How many shares there are.
     pub shares: u8,
-    /// The custodians' public keys, one a share in their order; or none.
+    /// The custodians' public keys, one a share in their order; or none, and `plain`.
     pub recipients: Vec<RecipientKey>,
+    /// All shares in the clear, to whoever asks: one person then holds the authority. To be said, and recorded.
+    pub plain: bool,
 }
 
 /// An authority as shares.
@@ -65,16 +67,31 @@ pub struct EscrowPackage {
 impl Kms {
     /// Exports an authority version as shares, of which `threshold` open it ([`crate::escrow::combine`]).
     ///
+    /// `hold` is asked right before it is made durable that the authority left: whether what the decision rested on still
+    /// stands. What it gives is kept until then, and must keep it from changing.
+    ///
     /// # Errors
-    /// [`KmsError::PermitMismatch`], [`KmsError::EscrowShares`], [`KmsError::EscrowRecipients`],
+    /// What `hold` says: [`KmsError::PermitStale`]; [`KmsError::PermitMismatch`], [`KmsError::EscrowShares`], [`KmsError::EscrowForm`], [`KmsError::EscrowRecipients`],
     /// [`KmsError::EscrowRecipientTwice`]; the errors of state; [`KmsError::Busy`]; or what the store says.
-    pub async fn escrow(&self, permit: Permit<ExportAuthority>, request: Escrow) -> Result<Escrowed, KmsError> {
+    pub async fn escrow<H, G>(
+        &self,
+        permit: Permit<ExportAuthority>,
+        request: Escrow,
+        hold: impl FnOnce(AuditEvent) -> H + Send + 'static,
+    ) -> Result<Escrowed, KmsError>
+    where
+        H: Future<Output = Result<G, KmsError>> + Send,
+        G: Send + 'static,
+    {
         let part = format!("escrow/{}", request.key);
         let checked = fits(permit.resource(), "Wardkeep::System", &part).and_then(|()| check(&request));
         let mut event = permit.into_event();
         let prints: Vec<String> = prints(&request).map(|print| print.to_string()).collect();
         note(&mut event, EventDetail::Threshold, || request.threshold.to_string());
         note(&mut event, EventDetail::Count, || request.shares.to_string());
+        if request.plain {
+            note(&mut event, EventDetail::Reason, || "plain shares".to_owned());
+        }
         if !prints.is_empty() {
             note(&mut event, EventDetail::Recipient, || prints.join(","));
         }
@@ -84,7 +101,7 @@ impl Kms {
         let inner = Arc::clone(&self.inner);
         let work = {
             let event = event.clone();
-            async move { inner.escrow(event, request).await }
+            async move { inner.escrow(event, request, hold).await }
         };
         self.inner.carry_out(event, work).await
     }
@@ -98,6 +115,9 @@ fn prints(request: &Escrow) -> impl Iterator<Item = Fingerprint> {
 fn check(request: &Escrow) -> Result<(), KmsError> {
     escrow::check(request.threshold, request.shares)?;
     let given = request.recipients.len();
+    if (given == 0) != request.plain {
+        return Err(KmsError::EscrowForm);
+    }
     if given != 0 && given != usize::from(request.shares) {
         return Err(KmsError::EscrowRecipients { given, shares: request.shares });
     }
@@ -107,8 +127,17 @@ fn check(request: &Escrow) -> Result<(), KmsError> {
 
 impl Inner {
     /// The work of the verb: the state first, then the shares.
-    async fn escrow(self: &Arc<Self>, mut event: AuditEvent, request: Escrow) -> Result<Escrowed, KmsError> {
-        let Escrow { key: id, version, threshold, shares, recipients } = request;
+    async fn escrow<H, G>(
+        self: &Arc<Self>,
+        mut event: AuditEvent,
+        request: Escrow,
+        hold: impl FnOnce(AuditEvent) -> H + Send,
+    ) -> Result<Escrowed, KmsError>
+    where
+        H: Future<Output = Result<G, KmsError>> + Send,
+        G: Send,
+    {
+        let Escrow { key: id, version, threshold, shares, recipients, plain: _ } = request;
         let key = self.key(&id)?;
         let newest = key.newest().ok_or(KmsError::RowUnreadable)?.number;
         let version = version_for(&key, Verb::Escrow, version.unwrap_or(newest), false)?.number;
@@ -116,6 +145,7 @@ impl Inner {
         let (inner, terms) = (Arc::clone(self), Terms { key: id.clone(), version, threshold });
         let job = move || inner.packages(&terms, shares, recipients);
         let packages = self.rsa.run(job).await?;
+        let _held = hold(event.clone()).await?;
         let edit = move |key: &Key, now| {
             // Once more, on the state that the change is made to.
             version_for(key, Verb::Escrow, version, false)?;

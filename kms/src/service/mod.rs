@@ -30,7 +30,9 @@
 //! | [`random`] | random bytes |
 //! | [`authority`] | public parameters and revocation lists of an authority |
 //! | [`user_key`] | issue a user key |
-//! | [`issued`] | list, revoke and sweep issued user keys |
+//! | [`issued`] | list issued user keys |
+//! | [`revoke`] | revoke and sweep issued user keys |
+//! | [`departure`] | what goes with subjects whose entities go |
 //! | [`registered`] | register, describe and remove a subject's public key |
 //! | [`escrow`] | export an authority as shares |
 
@@ -40,6 +42,7 @@ pub mod create;
 pub mod data;
 pub mod data_key;
 pub mod deletion;
+pub mod departure;
 pub mod describe;
 mod ending;
 pub mod escrow;
@@ -49,6 +52,8 @@ mod once;
 pub mod random;
 mod record;
 pub mod registered;
+mod revocation;
+pub mod revoke;
 pub mod ring;
 pub mod signature;
 pub mod user_key;
@@ -56,6 +61,7 @@ pub mod user_key;
 use std::sync::Arc;
 
 use moka::sync::Cache;
+use tokio::sync::Semaphore;
 use wardkeep_model::{Clock, Entropy, KeyFacts, KeyId, KeyState, KeyVersion, RingName};
 use wardkeep_store::{Store, Table};
 
@@ -65,16 +71,18 @@ pub use create::NewKey;
 pub use data::{Decrypt, Encrypt, Encrypted, Opened};
 pub use data_key::{DataKey, GenerateDataKey, RewrapDataKey, Rewrapped, UnwrapDataKey, Unwrapped};
 pub use deletion::DeletionPlan;
+pub use departure::{Departure, Gone};
 pub use describe::{KeyInfo, ListKeys, Page, VersionInfo};
 pub use escrow::{Escrow, EscrowPackage, Escrowed};
-pub use issued::{ListUserKeys, Revoke, RevokedUserKeys, UserKeyInfo};
+pub use issued::{ListUserKeys, UserKeyInfo};
 pub use registered::RegisteredRecipient;
+pub use revoke::{Revoke, RevokedUserKeys};
 pub use ring::{ListRings, NewRing, RingInfo};
 pub use signature::{Sign, SignatureInput, Signed, Verified, Verify};
 pub use user_key::{IssueUserKey, IssuedUserKey, Sealed};
 
 use crate::error::{KmsError, LoadError};
-use crate::issued::Book;
+use crate::issued::{Book, rollback};
 use crate::keyring::{Key, Keyring, version_row};
 use crate::material::{self, Material, RSA_WEIGHT};
 use crate::pool::Pool;
@@ -146,6 +154,8 @@ pub(crate) struct Inner {
     pub(crate) keyring: Keyring,
     /// Serials of user keys that were issued.
     pub(crate) issued: Book,
+    /// Places of issues in the queue of `rsa`: half of it, so that unwraps and signatures find the other half.
+    pub(crate) issues: Arc<Semaphore>,
     /// Longest life of a user key, in seconds.
     pub(crate) user_key_seconds: u64,
     /// Life of a revocation list, in seconds.
@@ -181,6 +191,7 @@ impl Kms {
     ) -> Result<Self, LoadError> {
         let keyring = Keyring::load(store.as_ref())?;
         let issued = Book::load(store.as_ref())?;
+        rollback::heed(store.as_ref(), &keyring, &issued)?;
         let Settings { user_key_seconds, list_seconds, .. } = settings;
         let capacity = settings.parsed_keys.saturating_mul(RSA_WEIGHT as usize) as u64;
         let cache =
@@ -194,6 +205,7 @@ impl Kms {
                 entropy,
                 keyring,
                 issued,
+                issues: Arc::new(Semaphore::new((settings.rsa_queue / 2).max(1))),
                 user_key_seconds,
                 list_seconds,
                 cache,

@@ -35,22 +35,29 @@ pub struct RegisteredRecipient {
 pub(super) struct Registered {
     pub(super) key: RecipientKey,
     changed: Timestamp,
-    revision: u64,
+    pub(super) revision: u64,
 }
 
 impl Kms {
-    /// Registers a public key for a subject, in place of a former one. `known` says whether the subject has an entity.
+    /// Registers a public key for a subject, in place of a former one.
+    ///
+    /// `hold` is asked right before: whether what the decision rested on still stands, and the subject has an entity. What
+    /// it gives is kept until the change is durable, and must keep both from changing.
     ///
     /// # Errors
-    /// [`KmsError::SubjectNotFound`], [`KmsError::PreconditionFailed`], or what the store says.
-    pub async fn register_recipient(
+    /// What `hold` says: [`KmsError::PermitStale`], [`KmsError::SubjectNotFound`]; [`KmsError::PreconditionFailed`], or what
+    /// the store says.
+    pub async fn register_recipient<H, G>(
         &self,
         permit: Permit<ChangeRecipient>,
-        subject: EntityUid,
-        key: RecipientKey,
-        known: bool,
+        (subject, key): (EntityUid, RecipientKey),
         precondition: Precondition,
-    ) -> Result<RegisteredRecipient, KmsError> {
+        hold: impl FnOnce(AuditEvent) -> H + Send + 'static,
+    ) -> Result<RegisteredRecipient, KmsError>
+    where
+        H: Future<Output = Result<G, KmsError>> + Send,
+        G: Send + 'static,
+    {
         let (event, checked) = about(&permit, &subject);
         let event = event.with(EventDetail::Recipient, key.fingerprint().to_string());
         let inner = Arc::clone(&self.inner);
@@ -58,10 +65,8 @@ impl Kms {
             let event = event.clone();
             async move {
                 checked?;
+                let _held = hold(event.clone()).await?;
                 let (former, now) = (inner.recipient_row(&subject)?, inner.clock.now());
-                if !known {
-                    return Err(KmsError::SubjectNotFound);
-                }
                 let revision = former.as_ref().map_or(0, |(_, revision)| *revision);
                 check_revision(precondition, revision)?;
                 let expected = former.map(|(_, revision)| revision);
@@ -92,22 +97,29 @@ impl Kms {
         self.inner.record(event, named).await
     }
 
-    /// Removes the public key of a subject: nothing more is issued for them by others.
+    /// Removes the public key of a subject: nothing more is issued for them by others. `hold` as in
+    /// [`Self::register_recipient`].
     ///
     /// # Errors
-    /// [`KmsError::RecipientNotFound`], [`KmsError::PreconditionFailed`], or what the store says.
-    pub async fn remove_recipient(
+    /// What `hold` says; [`KmsError::RecipientNotFound`], [`KmsError::PreconditionFailed`], or what the store says.
+    pub async fn remove_recipient<H, G>(
         &self,
         permit: Permit<ChangeRecipient>,
         subject: EntityUid,
         precondition: Precondition,
-    ) -> Result<(), KmsError> {
+        hold: impl FnOnce(AuditEvent) -> H + Send + 'static,
+    ) -> Result<(), KmsError>
+    where
+        H: Future<Output = Result<G, KmsError>> + Send,
+        G: Send + 'static,
+    {
         let (event, checked) = about(&permit, &subject);
         let inner = Arc::clone(&self.inner);
         let work = {
             let event = event.clone();
             async move {
                 checked?;
+                let _held = hold(event.clone()).await?;
                 let found = inner.registered(&subject)?.ok_or(KmsError::RecipientNotFound)?;
                 check_revision(precondition, found.revision)?;
                 let now = inner.clock.now();
@@ -123,18 +135,6 @@ impl Kms {
     /// What the store says.
     pub fn registered_recipient(&self, subject: &EntityUid) -> Result<Option<RecipientKey>, KmsError> {
         Ok(self.inner.registered(subject)?.map(|found| found.key))
-    }
-
-    /// The change that removes a subject's public key, where there is one: whoever deletes the subject's entity commits it
-    /// with that. Whoever is given the name later must not have keys sealed for the one before them.
-    ///
-    /// # Errors
-    /// What the store says.
-    pub fn removal_of_recipient(&self, subject: &EntityUid) -> Result<Option<Change>, KmsError> {
-        let Some(found) = self.inner.registered(subject)? else { return Ok(None) };
-        let value = write_recipient(None, self.inner.clock.now()).ok_or(KmsError::RowUnreadable)?;
-        let (id, expected) = (subject.to_string(), Some(found.revision));
-        Ok(Some(Change::Put { table: Table::Recipient, id, expected, value }))
     }
 }
 

@@ -7,7 +7,7 @@
 //! A key for somebody else leaves only sealed for the public key registered for them. That is held here and not by whoever
 //! asks: the registered key is read once more, and compared.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use wardkeep_abe::{Attributes, Bucket, Serial};
 use wardkeep_model::action::IssueUserKey as MayIssue;
@@ -17,7 +17,7 @@ use zeroize::Zeroizing;
 
 use crate::error::KmsError;
 use crate::issued::row::{serial_row, write_issued};
-use crate::issued::{Entry, Issued, Ledger};
+use crate::issued::{Entry, IssueTurn, Issued, Ledger, MAX_LIVE, Place};
 use crate::keyring::Key;
 use crate::lifecycle::Verb;
 use crate::material::Material;
@@ -84,10 +84,24 @@ struct Ready {
     version: KeyVersion,
     material: Arc<Material>,
     ledger: Arc<Ledger>,
-    serial: u32,
     bucket: Bucket,
     until: u64,
+    /// No serial is given from here on.
+    end: u64,
+    /// Among the user keys of the subject; held until the new one is in the books.
+    _place: Place,
 }
+
+/// What the worker made.
+struct Made {
+    serial: u32,
+    parameters: [u8; 32],
+    plain: Option<SecretBytes>,
+    sealed: Option<Sealed>,
+}
+
+/// Whether whoever asked still waits: nobody else gets what is made for them.
+struct Waits(Weak<()>);
 
 /// Who it is for, as the permit says.
 struct People {
@@ -96,15 +110,23 @@ struct People {
 }
 
 impl Kms {
+    /// Enters for an issue: before it is decided on. Until the turn is given up, revocations at the authority wait, so that
+    /// none of them misses what was decided before it and is issued after it.
+    pub async fn begin_issue(&self, key: &KeyId) -> IssueTurn {
+        let known = self.inner.keyring.key(key).is_some();
+        self.inner.issued.gates().enter(key, known).await
+    }
+
     /// Issues a user key under the newest version of an authority. Serial, attributes and event are durable before the key
     /// leaves; the key itself is kept nowhere.
     ///
     /// # Errors
     /// [`KmsError::PermitMismatch`]; [`KmsError::NotActive`] and the other errors of state; [`KmsError::NotNewest`];
-    /// [`KmsError::SchemaDiffers`]; [`KmsError::UserKeyLife`]; [`KmsError::SerialsExhausted`]; [`KmsError::Issue`];
-    /// [`KmsError::RecipientNotRegistered`]; [`KmsError::Busy`]; or what the store says.
+    /// [`KmsError::SchemaDiffers`]; [`KmsError::UserKeyLife`]; [`KmsError::SerialsExhausted`]; [`KmsError::UserKeyCount`];
+    /// [`KmsError::Issue`]; [`KmsError::RecipientNotRegistered`]; [`KmsError::Busy`]; [`KmsError::CallerGone`]; or what the store says.
     pub async fn issue_user_key(
         &self,
+        turn: IssueTurn,
         permit: Permit<MayIssue>,
         request: IssueUserKey,
     ) -> Result<IssuedUserKey, KmsError> {
@@ -123,11 +145,25 @@ impl Kms {
             return self.inner.record(event, Err(error)).await;
         }
         let inner = Arc::clone(&self.inner);
+        let here = Arc::new(());
+        let waits = Waits(Arc::downgrade(&here));
         let work = {
             let event = event.clone();
-            async move { inner.issue(event, request, people).await }
+            async move {
+                let issued = inner.issue(event, request, people, (&turn, waits)).await;
+                drop(turn);
+                issued
+            }
         };
-        self.inner.carry_out(event, work).await
+        let issued = self.inner.carry_out(event, work).await;
+        drop(here);
+        issued
+    }
+}
+
+impl Waits {
+    fn check(&self) -> Result<(), KmsError> {
+        if self.0.strong_count() > 0 { Ok(()) } else { Err(KmsError::CallerGone) }
     }
 }
 
@@ -138,28 +174,29 @@ impl Inner {
         mut event: AuditEvent,
         request: IssueUserKey,
         people: People,
+        (turn, waits): (&IssueTurn, Waits),
     ) -> Result<IssuedUserKey, KmsError> {
-        if people.actor != people.subject {
-            self.sealed_for_the_subject(&people.subject, request.recipient.as_ref())?;
+        self.key(&request.key)?;
+        if !self.issued.gates().fits(turn, &request.key) {
+            return Err(KmsError::Contended);
         }
-        let ready = self.ready_to_issue(&request).await?;
-        let Ready { key, version, material, ledger, serial, bucket, until } = ready;
+        let reader = request.recipient.as_ref().map(RecipientKey::fingerprint);
+        self.sealed_for_the_subject(&people, reader.as_ref())?;
+        let ready = self.ready_to_issue(&request, &people.subject).await?;
         let IssueUserKey { attributes, recipient, .. } = request;
         let text = attributes.to_string();
-        let id = &key.facts.id;
-        let context = user_key_context(id, version, serial);
-        let entropy = Arc::clone(&self.entropy);
-        let job = move || {
-            let authority = material.authority()?;
-            let made = authority.issue(&attributes, bucket, Serial::new(serial), entropy.as_ref())?;
-            let (plain, sealed) = give_out(made, recipient, context, entropy.as_ref())?;
-            Ok((plain, sealed, authority.fingerprint()))
-        };
-        let (plain, sealed, parameters) = self.rsa.run(job).await?;
+        let waits = Arc::new(waits);
+        let made = self.made(&ready, attributes, recipient, Arc::clone(&waits)).await?;
+        let Made { serial, parameters, plain, sealed } = made;
+        let Ready { key, version, ledger, bucket, until, .. } = &ready;
+        let (id, version) = (&key.facts.id, *version);
+        // What waited for a worker must not give out what a change in the meantime forbids.
         self.still_usable(id, Verb::Issue, version, false)?;
+        self.sealed_for_the_subject(&people, reader.as_ref())?;
+        waits.check()?;
 
         let People { actor, subject } = people;
-        let (at, bucket) = (self.clock.now(), bucket.number());
+        let (at, bucket, until) = (self.clock.now(), bucket.number(), *until);
         let issued = Issued { subject, actor, attributes: text.clone(), bucket, until, at, revoked: None };
         let value = write_issued(&issued).ok_or(KmsError::RowUnreadable)?;
         let put = Change::Put { table: Table::UserKey, id: serial_row(id, version, serial), expected: None, value };
@@ -173,8 +210,35 @@ impl Inner {
         Ok(IssuedUserKey { key, version, parameters, serial, attributes: text, valid_until, plain, sealed })
     }
 
-    /// Everything that can be refused before the dear part; then a serial.
-    async fn ready_to_issue(self: &Arc<Self>, request: &IssueUserKey) -> Result<Ready, KmsError> {
+    /// The dear part, on a worker. The serial is taken there, once it is sure that a key comes of it: what finds no place
+    /// in the queue, and what makes no key, costs none.
+    async fn made(
+        self: &Arc<Self>,
+        ready: &Ready,
+        attributes: Attributes,
+        recipient: Option<RecipientKey>,
+        waits: Arc<Waits>,
+    ) -> Result<Made, KmsError> {
+        let queued = Arc::clone(&self.issues).try_acquire_owned().map_err(|_| KmsError::Busy)?;
+        let (key, version, bucket, end) = (Arc::clone(&ready.key), ready.version, ready.bucket, ready.end);
+        let (material, ledger, entropy) =
+            (Arc::clone(&ready.material), Arc::clone(&ready.ledger), Arc::clone(&self.entropy));
+        let job = move || {
+            drop(queued);
+            waits.check()?;
+            let authority = material.authority()?;
+            authority.check(&attributes, bucket)?;
+            let serial = ledger.take(end).ok_or(KmsError::SerialsExhausted { version })?;
+            let made = authority.issue(&attributes, bucket, Serial::new(serial), entropy.as_ref())?;
+            let context = user_key_context(&key.facts.id, version, serial);
+            let (plain, sealed) = give_out(made, recipient, context, entropy.as_ref())?;
+            Ok(Made { serial, parameters: authority.fingerprint(), plain, sealed })
+        };
+        self.rsa.run(job).await
+    }
+
+    /// Everything that can be refused before the dear part.
+    async fn ready_to_issue(self: &Arc<Self>, request: &IssueUserKey, subject: &EntityUid) -> Result<Ready, KmsError> {
         let key = self.key(&request.key)?;
         let version = newest_for(&key, Verb::Issue)?.number;
         if let Some(asked) = request.version.filter(|asked| *asked != version) {
@@ -188,21 +252,22 @@ impl Inner {
         let material = self.material(&key, version).await?;
         material.authority()?.fits(&request.plan, version)?;
         let terms = request.plan.terms;
-        let until = self.clock.now().seconds().saturating_add(life);
-        let bucket = terms.bucket_at(until).ok_or(KmsError::UserKeyLife { max })?;
+        let now = self.clock.now().seconds();
+        let bucket = terms.bucket_at(now.saturating_add(life)).ok_or(KmsError::UserKeyLife { max })?;
         let ledger = self.issued.ledger(&request.key, version);
-        let serial = ledger.take(1 << terms.serial_bits()).ok_or(KmsError::SerialsExhausted { version })?;
-        Ok(Ready { key, version, material, ledger, serial, bucket, until: terms.end_of(bucket) })
+        let place = ledger.place(subject, now).ok_or(KmsError::UserKeyCount { version, max: MAX_LIVE })?;
+        let (until, end) = (terms.end_of(bucket), 1 << terms.serial_bits());
+        Ok(Ready { key, version, material, ledger, bucket, until, end, _place: place })
     }
 
     /// That a key for somebody else goes to the public key registered for them, and is not given out in the clear.
-    fn sealed_for_the_subject(&self, subject: &EntityUid, given: Option<&RecipientKey>) -> Result<(), KmsError> {
-        let registered = self.registered(subject)?.ok_or(KmsError::RecipientNotRegistered)?;
-        match given {
-            Some(given) if given.fingerprint() == registered.key.fingerprint() => Ok(()),
-            // Registered or changed since the decision, which was about another key or none.
-            _ => Err(KmsError::Contended),
+    fn sealed_for_the_subject(&self, people: &People, given: Option<&Fingerprint>) -> Result<(), KmsError> {
+        if people.actor == people.subject {
+            return Ok(());
         }
+        let registered = self.registered(&people.subject)?.ok_or(KmsError::RecipientNotRegistered)?;
+        // Registered or changed since the decision, which was about another key or none.
+        if given == Some(&registered.key.fingerprint()) { Ok(()) } else { Err(KmsError::Contended) }
     }
 }
 

@@ -5,7 +5,7 @@ use wardkeep_model::{EventDetail, KeySpec, KeyUsage, KeyVersion, action};
 use wardkeep_policy::{Question, Resource, escrow_part};
 
 use super::fixture::{Fixture, caller, id};
-use super::issuing::{again, opens, read, reader, seal, unseal};
+use super::issuing::{again, opens, read, reader, seal, stands, unseal};
 use crate::KmsError;
 use crate::escrow::combine;
 use crate::service::{Escrow, Escrowed};
@@ -100,11 +100,33 @@ async fn what_is_asked_for_is_within_bounds_or_nothing_leaves() {
     let (_, one) = reader();
     let refused = fixture.escrow("ring/abe", 2, 3, vec![again(&one)]).await.unwrap_err();
     assert_eq!(refused, KmsError::EscrowRecipients { given: 1, shares: 3 });
-    assert_eq!(refused.to_string(), "1 public keys for 3 shares: give one for every share, or none");
+    assert_eq!(refused.to_string(), "1 public keys for 3 shares: give one for every share");
     // One custodian under two names would hold the authority alone.
     let refused = fixture.escrow("ring/abe", 2, 2, vec![again(&one), one]).await.unwrap_err();
     assert_eq!((refused.clone(), refused.code()), (KmsError::EscrowRecipientTwice, "escrow-recipients"));
     assert_eq!(fixture.last_event().outcome, "escrow-recipients");
+}
+
+/// All shares for one caller is no custody: it has to be asked for in so many words, and stands in the log.
+#[tokio::test]
+async fn shares_in_the_clear_are_asked_for_and_recorded() {
+    let fixture = Fixture::new().await;
+    fixture.authority("ring/abe").await;
+    let (_, one) = reader();
+    let (_, two) = reader();
+    for (recipients, plain) in [(vec![], false), (vec![again(&one), again(&two)], true)] {
+        let permit = fixture.control(&escrow_part(&id("ring/abe")));
+        let asked = Escrow { key: id("ring/abe"), version: None, threshold: 2, shares: 2, recipients, plain };
+        let refused = fixture.kms.escrow(permit, asked, stands).await.map(|_| ()).unwrap_err();
+        assert_eq!(refused, KmsError::EscrowForm);
+        assert!(refused.to_string().contains("ask with `plain`"), "{refused}");
+        assert_eq!(fixture.last_event().outcome, "escrow-recipients");
+    }
+    assert!(!fixture.kms.facts(&id("ring/abe")).unwrap().exportable);
+    fixture.escrow("ring/abe", 2, 2, vec![]).await.unwrap();
+    assert_eq!(fixture.last_detail(EventDetail::Reason).as_deref(), Some("plain shares"));
+    fixture.escrow("ring/abe", 2, 2, vec![one, two]).await.unwrap();
+    assert_eq!(fixture.last_detail(EventDetail::Reason), None);
 }
 
 #[tokio::test]
@@ -113,17 +135,21 @@ async fn a_permit_for_one_authority_exports_no_other_and_no_key_of_another_kind(
     fixture.authority("ring/abe").await;
     fixture.authority("ring/small").await;
     fixture.create("ring/aes", KeySpec::Aes256Gcm, KeyUsage::Wrap).await;
-    let asked = |key: &str| Escrow { key: id(key), version: None, threshold: 2, shares: 2, recipients: vec![] };
+    let asked =
+        |key: &str| Escrow { key: id(key), version: None, threshold: 2, shares: 2, recipients: vec![], plain: true };
     for part in [escrow_part(&id("ring/abe")), "escrow/ring".to_owned(), "wardkeep".to_owned()] {
         let permit = fixture.control(&part);
-        let refused = fixture.kms.escrow(permit, asked("ring/small")).await.map(|_| ());
+        let refused = fixture.kms.escrow(permit, asked("ring/small"), stands).await.map(|_| ());
         assert_eq!(refused, Err(KmsError::PermitMismatch), "{part}");
     }
     assert!(!fixture.kms.facts(&id("ring/small")).unwrap().exportable);
     let permit = fixture.control(&escrow_part(&id("ring/aes")));
-    assert_eq!(fixture.kms.escrow(permit, asked("ring/aes")).await.map(|_| ()).unwrap_err().code(), "wrong-usage");
+    assert_eq!(
+        fixture.kms.escrow(permit, asked("ring/aes"), stands).await.map(|_| ()).unwrap_err().code(),
+        "wrong-usage"
+    );
     let permit = fixture.control(&escrow_part(&id("ring/none")));
-    assert_eq!(fixture.kms.escrow(permit, asked("ring/none")).await.map(|_| ()), Err(KmsError::KeyNotFound));
+    assert_eq!(fixture.kms.escrow(permit, asked("ring/none"), stands).await.map(|_| ()), Err(KmsError::KeyNotFound));
     // Every right on keys is none on this one.
     let (ana, part) = (caller("ana"), escrow_part(&id("ring/abe")));
     let resource = Resource::System(&part);
@@ -139,12 +165,18 @@ async fn a_former_version_is_exported_by_its_number() {
     fixture.rotate(&id("ring/abe")).await;
     let permit = || fixture.control(&escrow_part(&id("ring/abe")));
     let version = |number| KeyVersion::new(number);
-    let asked =
-        |number| Escrow { key: id("ring/abe"), version: version(number), threshold: 2, shares: 2, recipients: vec![] };
-    let made = fixture.kms.escrow(permit(), asked(1)).await.unwrap();
+    let asked = |number| Escrow {
+        key: id("ring/abe"),
+        version: version(number),
+        threshold: 2,
+        shares: 2,
+        recipients: vec![],
+        plain: true,
+    };
+    let made = fixture.kms.escrow(permit(), asked(1), stands).await.unwrap();
     let recovered = combine(&plain(&made)).unwrap();
     let authority = Authority::from_bytes(recovered.authority.expose()).unwrap();
     assert_eq!((recovered.version.get(), authority.parameters().fingerprint()), (1, first.fingerprint()));
-    let missing = fixture.kms.escrow(permit(), asked(3)).await.map(|_| ());
+    let missing = fixture.kms.escrow(permit(), asked(3), stands).await.map(|_| ());
     assert_eq!(missing, Err(KmsError::VersionNotFound { version: version(3).unwrap() }));
 }

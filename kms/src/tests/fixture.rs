@@ -103,6 +103,11 @@ impl HandClock {
         self.advance_millis(days * 86_400_000);
     }
 
+    /// Puts it right, back too.
+    pub(crate) fn set(&self, now: Timestamp) {
+        self.0.store(now.millis(), Ordering::SeqCst);
+    }
+
     pub(crate) fn advance_millis(&self, millis: u64) {
         self.0.fetch_add(millis, Ordering::SeqCst);
     }

@@ -7,7 +7,7 @@ use wardkeep_policy::{RECIPIENTS, Refusal};
 use wardkeep_store::{Change, Store, Table, Work};
 
 use super::fixture::{Fixture, caller, entity, id, user};
-use super::issuing::{acting, again, opens, read, reader, seal, serials, unseal};
+use super::issuing::{acting, again, opens, read, reader, seal, serials, stands, unseal};
 use crate::material::abe::AuthorityPlan;
 use crate::service::{IssueUserKey, Precondition};
 use crate::{Kms, KmsError};
@@ -70,7 +70,7 @@ async fn a_permit_fits_the_very_attributes_schema_terms_and_reader_that_were_dec
     ];
     for (what, swap) in &swaps {
         let (permit, request) = fixture.prepared(&caller("ana"), "ring/abe", None);
-        let issued = fixture.kms.issue_user_key(permit, swap(request)).await;
+        let issued = fixture.issue_with(permit, swap(request)).await;
         assert_eq!(issued.err(), Some(KmsError::PermitMismatch), "{what}");
         assert_eq!(fixture.last_event().outcome, "permit-mismatch", "{what}");
     }
@@ -78,7 +78,7 @@ async fn a_permit_fits_the_very_attributes_schema_terms_and_reader_that_were_dec
     let (_, swapped) = reader();
     for given in [None, Some(swapped)] {
         let (permit, request) = fixture.prepared(&caller("ana"), "ring/abe", Some(again(&public)));
-        let issued = fixture.kms.issue_user_key(permit, IssueUserKey { recipient: given, ..request }).await;
+        let issued = fixture.issue_with(permit, IssueUserKey { recipient: given, ..request }).await;
         assert_eq!(issued.err(), Some(KmsError::PermitMismatch));
     }
     assert!(fixture.issue("ana", "ring/abe").await.is_ok());
@@ -93,7 +93,7 @@ async fn a_permit_does_not_take_up_what_the_entity_became() {
     fixture.change(entity(user("bob"), &[("level", 200.into())], staff));
     let (_, stronger) = fixture.prepared(&caller("bob"), "ring/abe", None);
     assert_ne!(stronger.attributes.to_string(), request.attributes.to_string());
-    let issued = fixture.kms.issue_user_key(permit, IssueUserKey { attributes: stronger.attributes, ..request }).await;
+    let issued = fixture.issue_with(permit, IssueUserKey { attributes: stronger.attributes, ..request }).await;
     assert_eq!(issued.err(), Some(KmsError::PermitMismatch));
 }
 
@@ -109,12 +109,12 @@ async fn a_key_for_somebody_else_never_leaves_in_the_clear() {
     // The application decides on a key of its own, and has it sealed for that.
     let (_, theirs) = reader();
     let (permit, request) = fixture.prepared(&acting("app", "ana"), "ring/abe", Some(again(&theirs)));
-    assert_eq!(fixture.kms.issue_user_key(permit, request).await.err(), Some(KmsError::RecipientNotRegistered));
+    assert_eq!(fixture.issue_with(permit, request).await.err(), Some(KmsError::RecipientNotRegistered));
     let (private, anas) = reader();
     fixture.register("ana", &anas).await.unwrap();
     for given in [None, Some(theirs)] {
         let (permit, request) = fixture.prepared(&acting("app", "ana"), "ring/abe", given);
-        assert_eq!(fixture.kms.issue_user_key(permit, request).await.err(), Some(KmsError::Contended));
+        assert_eq!(fixture.issue_with(permit, request).await.err(), Some(KmsError::Contended));
     }
 
     let issued = fixture.issue_for("ana", "ring/abe").await.unwrap();
@@ -136,11 +136,11 @@ async fn a_registration_that_is_swapped_after_the_decision_is_noticed() {
     fixture.register("ana", &first).await.unwrap();
     let (permit, request) = fixture.prepared(&acting("app", "ana"), "ring/abe", Some(again(&first)));
     fixture.register("ana", &second).await.unwrap();
-    assert_eq!(fixture.kms.issue_user_key(permit, request).await.err(), Some(KmsError::Contended));
+    assert_eq!(fixture.issue_with(permit, request).await.err(), Some(KmsError::Contended));
     let (permit, request) = fixture.prepared(&acting("app", "ana"), "ring/abe", Some(again(&second)));
     let removal = fixture.control(RECIPIENTS);
-    fixture.kms.remove_recipient(removal, user("ana"), Precondition::default()).await.unwrap();
-    assert_eq!(fixture.kms.issue_user_key(permit, request).await.err(), Some(KmsError::RecipientNotRegistered));
+    fixture.kms.remove_recipient(removal, user("ana"), Precondition::default(), stands).await.unwrap();
+    assert_eq!(fixture.issue_with(permit, request).await.err(), Some(KmsError::RecipientNotRegistered));
 }
 
 #[tokio::test]
@@ -192,22 +192,27 @@ async fn a_serial_whose_key_never_left_is_burnt_and_not_given_again() {
     assert_eq!(fixture.issue("ana", "ring/abe").await.unwrap().serial, 1);
     // The row became durable, the answer did not: the caller went away, the server ended.
     let (permit, request) = fixture.prepared(&caller("ana"), "ring/abe", None);
-    let lost = fixture.kms.issue_user_key(permit, request);
+    let lost = fixture.issue_with(permit, request);
     let mut lost = std::pin::pin!(lost);
     let mut context = std::task::Context::from_waker(std::task::Waker::noop());
-    // Begun, and dropped before its end; the task that it began goes on.
-    let _pending = std::future::Future::poll(lost.as_mut(), &mut context);
+    // Begun, and dropped once the row stands; the task that it began goes on.
     while fixture.store.read(Table::UserKey, "ring/abe#1/2").unwrap().is_none() {
-        tokio::task::yield_now().await;
+        let _pending = std::future::Future::poll(lost.as_mut(), &mut context);
         tokio::time::sleep(std::time::Duration::from_millis(1)).await;
     }
     let restarted: Kms = fixture.restarted();
     let (permit, request) = fixture.prepared(&caller("ana"), "ring/abe", None);
-    assert_eq!(restarted.issue_user_key(permit, request).await.unwrap().serial, 3);
+    assert_eq!(
+        restarted.issue_user_key(restarted.begin_issue(&id("ring/abe")).await, permit, request).await.unwrap().serial,
+        3
+    );
 
-    // A store that takes no more gives no key, and the next start does not know the serial.
+    // A store that takes no more gives no key; what it has does not know the serial, which the next start gives.
     fixture.store.close();
     assert_eq!(fixture.issue("ana", "ring/abe").await.err(), Some(KmsError::StoreUnavailable));
+    assert!(fixture.store.read(Table::UserKey, "ring/abe#1/4").unwrap().is_none());
+    let next = fixture.restarted().inner.issued.ledger(&id("ring/abe"), KeyVersion::FIRST).next();
+    assert_eq!(next, 4, "a key that never left is no reason to skip its number");
 }
 
 #[tokio::test]
@@ -231,7 +236,7 @@ async fn what_came_after_the_state_changed_is_not_issued() {
         } else {
             fixture.compromise(&id("ring/abe")).await;
         }
-        let refused = fixture.kms.issue_user_key(permit, request).await.unwrap_err();
+        let refused = fixture.issue_with(permit, request).await.unwrap_err();
         assert_eq!(refused.code(), "key-not-active", "{verb}");
     }
     fixture.destroy(&id("ring/abe")).await;

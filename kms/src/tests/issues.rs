@@ -6,7 +6,7 @@ use wardkeep_model::{EntityUid, EventDetail, KeySpec, KeyUsage, KeyVersion, Time
 use wardkeep_store::{Change, Store, Table, Work};
 
 use super::fixture::{Fixture, caller, entity, id, user};
-use super::issuing::{again, bucket_of, everything, opens, read, reader, seal, unseal};
+use super::issuing::{again, bucket_of, everything, opens, read, reader, seal, serials, unseal};
 use crate::KmsError;
 use crate::service::{ListUserKeys, Precondition};
 
@@ -46,7 +46,7 @@ async fn a_key_lives_as_long_as_was_asked_rounded_up_to_a_bucket_and_never_longe
     for (asked, end) in [(None, now + day), (Some(1), now), (Some(hour), now + hour), (Some(day), now + day)] {
         let (permit, request) = fixture.prepared(&caller("ana"), "ring/abe", None);
         let request = crate::IssueUserKey { valid_for: asked, ..request };
-        let issued = fixture.kms.issue_user_key(permit, request).await.unwrap();
+        let issued = fixture.issue_with(permit, request).await.unwrap();
         // The end of the hour that the moment lies in.
         let until = (end / hour + 1) * hour;
         assert_eq!(issued.valid_until, Timestamp::from_millis(until * 1000), "{asked:?}");
@@ -60,7 +60,7 @@ async fn a_key_lives_as_long_as_was_asked_rounded_up_to_a_bucket_and_never_longe
     for bad in [0, day + 1, u64::MAX] {
         let (permit, request) = fixture.prepared(&caller("ana"), "ring/abe", None);
         let request = crate::IssueUserKey { valid_for: Some(bad), ..request };
-        let refused = fixture.kms.issue_user_key(permit, request).await.unwrap_err();
+        let refused = fixture.issue_with(permit, request).await.unwrap_err();
         assert_eq!(refused, KmsError::UserKeyLife { max: day });
         assert_eq!(refused.to_string(), "a user key is valid for 1 to 86400 seconds");
         assert_eq!(fixture.last_event().outcome, "user-key-life");
@@ -73,7 +73,7 @@ async fn an_envelope_opens_with_the_readers_key_and_that_serial_alone() {
     fixture.authority("ring/abe").await;
     let (private, public) = reader();
     let (permit, request) = fixture.prepared(&caller("ana"), "ring/abe", Some(again(&public)));
-    let issued = fixture.kms.issue_user_key(permit, request).await.unwrap();
+    let issued = fixture.issue_with(permit, request).await.unwrap();
     assert!(issued.plain.is_none(), "never beside the sealed form");
     let sealed = issued.sealed.unwrap();
     assert_eq!(sealed.context, "wardkeep user key ring/abe#1 1");
@@ -116,10 +116,13 @@ async fn a_key_issued_after_a_change_of_attributes_carries_the_new_ones() {
 async fn two_hundred_at_once_get_two_hundred_serials() {
     let fixture = std::sync::Arc::new(Fixture::new().await);
     fixture.authority("ring/abe").await;
+    let people = ["ana", "bob", "cleo", "dora", "eve", "fay", "gus", "hal"];
+    for who in people {
+        fixture.change(entity(user(who), &[], vec![EntityUid::new("Group", "staff").unwrap()]));
+    }
     let tasks: Vec<_> = (0..200)
         .map(|at| {
-            let fixture = fixture.clone();
-            let who = if at % 2 == 0 { "ana" } else { "bob" };
+            let (fixture, who) = (fixture.clone(), people[at % people.len()]);
             tokio::spawn(async move {
                 loop {
                     // The queue for dear work is bounded: whoever is told so comes again.
@@ -164,7 +167,7 @@ async fn serials_run_out_with_a_clear_word_and_a_rotation_brings_new_ones() {
     }
     assert_eq!(fixture.last_event().outcome, "serials-exhausted");
     // Sweeping what expired frees none: a serial is given once.
-    fixture.clock.advance_days(3);
+    fixture.clock.advance_days(9);
     assert_eq!(fixture.kms.sweep_user_keys().await, Ok(4));
     fixture.kms = fixture.restarted();
     let exhausted = Err(KmsError::SerialsExhausted { version: KeyVersion::FIRST });
@@ -172,6 +175,67 @@ async fn serials_run_out_with_a_clear_word_and_a_rotation_brings_new_ones() {
     fixture.rotate(&id("ring/small")).await;
     let issued = fixture.issue("ana", "ring/small").await.unwrap();
     assert_eq!((issued.version.get(), issued.serial), (2, 1));
+}
+
+/// Whoever asks in a loop must not make a list that nobody can seal with, nor take the serials of all.
+#[tokio::test]
+async fn a_subject_has_so_many_keys_until_some_are_revoked_or_end() {
+    let fixture = Fixture::new().await;
+    fixture.authority("ring/abe").await;
+    for _ in 0..32 {
+        fixture.issue("ana", "ring/abe").await.unwrap();
+    }
+    let refused = fixture.issue("ana", "ring/abe").await.unwrap_err();
+    assert_eq!(refused, KmsError::UserKeyCount { version: KeyVersion::FIRST, max: 32 });
+    assert!(refused.to_string().contains("revoke some of them, or wait until one ends"), "{refused}");
+    assert_eq!(fixture.last_event().outcome, "user-key-count");
+    assert!(fixture.issue("bob", "ring/abe").await.is_ok(), "nobody else is held up");
+    // By the store's word after a start, and no serial was spent on what was refused.
+    let mut fixture = Fixture { kms: fixture.restarted(), ..fixture };
+    assert!(fixture.issue("ana", "ring/abe").await.is_err());
+    fixture.revoke("ring/abe", serials(None, &[7])).await.unwrap();
+    assert_eq!(fixture.issue("ana", "ring/abe").await.unwrap().serial, 34);
+    assert!(fixture.issue("ana", "ring/abe").await.is_err());
+    fixture.clock.advance_days(2);
+    fixture.kms = fixture.restarted();
+    assert!(fixture.issue("ana", "ring/abe").await.is_ok(), "they have ended");
+    fixture.rotate(&id("ring/abe")).await;
+    assert!(fixture.issue("ana", "ring/abe").await.is_ok());
+}
+
+/// An older database was accepted: what it gave since its copy it does not know.
+#[tokio::test]
+async fn after_an_accepted_rollback_nothing_is_issued_until_a_rotation() {
+    let mut fixture = Fixture::new().await;
+    for key in ["ring/abe", "ring/small"] {
+        fixture.authority(key).await;
+    }
+    fixture.issue("ana", "ring/abe").await.unwrap();
+    let mark = || Change::Put {
+        table: Table::Setting,
+        id: wardkeep_store::ROLLBACK.to_owned(),
+        expected: None,
+        value: zeroize::Zeroizing::new(b"head missing".to_vec()),
+    };
+    fixture.store.commit(Work { changes: vec![mark()], events: vec![] }).await.unwrap();
+    fixture.kms = fixture.restarted();
+    assert!(fixture.store.read(Table::Setting, wardkeep_store::ROLLBACK).unwrap().is_none(), "heeded once");
+    for _ in 0..2 {
+        for key in ["ring/abe", "ring/small"] {
+            let refused = fixture.issue("ana", key).await.unwrap_err();
+            assert_eq!(refused, KmsError::SerialsExhausted { version: KeyVersion::FIRST }, "{key}");
+            assert!(refused.to_string().contains("an older database was accepted"), "{refused}");
+        }
+        // It stands in the store: a further start knows it too.
+        fixture.kms = fixture.restarted();
+    }
+    assert_eq!(fixture.revoke("ring/abe", serials(None, &[1])).await.unwrap().revoked, 1, "what is known is revoked");
+    assert_eq!(fixture.revoke("ring/abe", serials(None, &[2])).await.unwrap_err().code(), "user-key-swept");
+    fixture.rotate(&id("ring/abe")).await;
+    fixture.kms = fixture.restarted();
+    let issued = fixture.issue("ana", "ring/abe").await.unwrap();
+    assert_eq!((issued.version.get(), issued.serial), (2, 1));
+    assert!(fixture.issue("ana", "ring/small").await.is_err());
 }
 
 #[tokio::test]
@@ -245,7 +309,7 @@ async fn the_version_that_is_expected_is_the_newest_or_nothing_is_issued() {
         let version = KeyVersion::new(expected).unwrap();
         let (permit, request) = fixture.prepared(&caller("ana"), "ring/abe", None);
         let request = crate::IssueUserKey { version: Some(version), ..request };
-        let issued = fixture.kms.issue_user_key(permit, request).await.map(|issued| issued.version.get());
+        let issued = fixture.issue_with(permit, request).await.map(|issued| issued.version.get());
         let refused = KmsError::NotNewest { version, newest: KeyVersion::new(2).unwrap() };
         assert_eq!(issued, if newest { Ok(2) } else { Err(refused) });
     }

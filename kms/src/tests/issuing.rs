@@ -24,6 +24,11 @@ pub(super) fn reader() -> (rsa::RsaPrivateKey, RecipientKey) {
     (private, key)
 }
 
+/// That a control verb's decision still stands.
+pub(super) async fn stands(_: wardkeep_model::AuditEvent) -> Result<(), KmsError> {
+    Ok(())
+}
+
 /// The same public key once more: a reader is no copy.
 pub(super) fn again(key: &RecipientKey) -> RecipientKey {
     let _parses = rsa::RsaPublicKey::from_public_key_der(key.spki_der()).unwrap();
@@ -142,15 +147,27 @@ impl Fixture {
 
     /// A key for oneself, in the clear.
     pub(super) async fn issue(&self, who: &str, key: &str) -> Result<IssuedUserKey, KmsError> {
+        let turn = self.kms.begin_issue(&id(key)).await;
         let (permit, request) = self.prepared(&caller(who), key, None);
-        self.kms.issue_user_key(permit, request).await
+        self.kms.issue_user_key(turn, permit, request).await
+    }
+
+    /// With a permit that was decided some time ago.
+    pub(super) async fn issue_with(
+        &self,
+        permit: Permit<MayIssue>,
+        request: IssueUserKey,
+    ) -> Result<IssuedUserKey, KmsError> {
+        let turn = self.kms.begin_issue(&request.key).await;
+        self.kms.issue_user_key(turn, permit, request).await
     }
 
     /// A key that `app` has issued for somebody, as the server does it: looked up, decided on, held to.
     pub(super) async fn issue_for(&self, subject: &str, key: &str) -> Result<IssuedUserKey, KmsError> {
+        let turn = self.kms.begin_issue(&id(key)).await;
         let registered = self.kms.registered_recipient(&user(subject)).unwrap();
         let (permit, request) = self.prepared(&acting("app", subject), key, registered);
-        self.kms.issue_user_key(permit, request).await
+        self.kms.issue_user_key(turn, permit, request).await
     }
 
     /// A control verb's permit: `root` has the rights.
@@ -168,12 +185,14 @@ impl Fixture {
         recipients: Vec<RecipientKey>,
     ) -> Result<Escrowed, KmsError> {
         let permit = self.control(&escrow_part(&id(key)));
-        self.kms.escrow(permit, Escrow { key: id(key), version: None, threshold, shares, recipients }).await
+        let plain = recipients.is_empty();
+        let asked = Escrow { key: id(key), version: None, threshold, shares, recipients, plain };
+        self.kms.escrow(permit, asked, stands).await
     }
 
     pub(super) async fn register(&self, subject: &str, key: &RecipientKey) -> Result<RegisteredRecipient, KmsError> {
         let (permit, any) = (self.control(RECIPIENTS), Precondition::default());
-        self.kms.register_recipient(permit, user(subject), again(key), true, any).await
+        self.kms.register_recipient(permit, (user(subject), again(key)), any, stands).await
     }
 
     pub(super) async fn list(&self, key: &str, version: Option<u32>) -> Result<RevocationInfo, KmsError> {

@@ -12,6 +12,7 @@ mod dates;
 mod escrows;
 mod faults;
 mod golden;
+mod held;
 mod issue_attacks;
 mod issues;
 mod issuing;

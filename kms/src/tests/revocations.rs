@@ -70,7 +70,11 @@ async fn a_subject_is_revoked_in_every_version_and_nobody_else_is() {
     let done = fixture.revoke("ring/abe", Revoke::Subject(user("ana"))).await.unwrap();
     assert_eq!(done.revoked, 3);
     assert_eq!(fixture.last_detail(EventDetail::About).as_deref(), Some("User::\"ana\""));
-    assert_eq!(fixture.last_detail(EventDetail::KeyVersion).as_deref(), Some("1,2"));
+    // One event a version, which names every serial.
+    let events: Vec<_> = fixture.records().iter().rev().take(2).map(|record| record.event().unwrap()).collect();
+    let told = |at: usize| (events[at].detail["key_version"].as_str(), events[at].detail["user_key"].as_str());
+    assert_eq!((told(1), told(0)), (("1", "1,3"), ("2", "1")));
+    assert_eq!((events[1].detail["count"].as_str(), events[0].detail["about"].as_str()), ("2", "User::\"ana\""));
     let seen: Vec<(u32, Vec<u32>)> = by_version(&fixture, &done.lists).await;
     assert_eq!(seen, [(1, vec![1, 3]), (2, vec![1])]);
     let again = fixture.revoke("ring/abe", Revoke::Subject(user("ana"))).await.unwrap();
@@ -171,18 +175,24 @@ async fn expired_serials_leave_list_and_store_and_are_not_given_again() {
     fixture.revoke("ring/abe", serials(None, &[1, 3])).await.unwrap();
     assert_eq!(fixture.kms.sweep_user_keys().await, Ok(0), "nothing has expired");
     fixture.clock.advance_days(2);
-    let late = fixture.issue("bob", "ring/abe").await.unwrap();
     let public = parameters(&fixture, None).await;
     let list = fixture.list("ring/abe", None).await.unwrap();
     assert!(revoked_on(&list.signed, &public).is_empty(), "expired serials need no place in the list");
+    assert_eq!(fixture.kms.sweep_user_keys().await, Ok(0), "a week must pass");
+    fixture.clock.advance_days(7);
+    let late = fixture.issue("bob", "ring/abe").await.unwrap();
     assert_eq!(fixture.kms.sweep_user_keys().await, Ok(3));
     assert_eq!(fixture.kms.sweep_user_keys().await, Ok(0));
     let mut rows = vec![];
     fixture.store.scan(Table::UserKey, &mut |row| rows.push(row.id)).unwrap();
     rows.sort();
     assert_eq!(rows, ["ring/abe#1", &format!("ring/abe#1/{}", late.serial)]);
-    // One that was swept is known to have been given: there is nothing to take back.
-    assert_eq!(fixture.revoke("ring/abe", serials(None, &[1])).await.unwrap().revoked, 0);
+    // One that was swept is known to have been given; that it is not there to be taken back is no success.
+    let refused = fixture.revoke("ring/abe", serials(None, &[1, late.serial])).await.unwrap_err();
+    assert_eq!(refused, KmsError::UserKeySwept { version: KeyVersion::FIRST, serial: 1 });
+    assert!(refused.to_string().ends_with("it never left; leave it out"), "{refused}");
+    assert_eq!(fixture.last_event().outcome, "user-key-swept");
+    assert!(fixture.issued(&everything()).await.unwrap().items[0].revoked.is_none(), "all or nothing");
     assert_eq!(fixture.restarted().inner.issued.ledger(&id("ring/abe"), KeyVersion::FIRST).next(), late.serial + 1);
 }
 
@@ -201,11 +211,95 @@ async fn many_expired_rows_go_in_bounded_commits() {
     let changes = (2..=600).map(put).collect();
     fixture.store.commit(wardkeep_store::Work { changes, events: vec![] }).await.unwrap();
     let restarted = fixture.restarted();
-    fixture.clock.advance_days(2);
+    fixture.clock.advance_days(9);
     let commits = fixture.store.health().commits;
     assert_eq!(restarted.sweep_user_keys().await, Ok(600));
     assert_eq!(fixture.store.health().commits - commits, 3, "256, 256 and 88");
     assert_eq!(restarted.inner.issued.ledger(&id("ring/abe"), first.version).next(), 601);
+}
+
+/// A clock two days ahead at one sweep, and set right after it: what was revoked is still revoked.
+#[tokio::test]
+async fn a_clock_that_is_ahead_at_a_sweep_brings_no_revoked_key_back() {
+    let mut fixture = Fixture::new().await;
+    fixture.authority("ring/abe").await;
+    fixture.issue("ana", "ring/abe").await.unwrap();
+    fixture.revoke("ring/abe", serials(None, &[1])).await.unwrap();
+    let right = fixture.clock_now();
+    fixture.clock.advance_days(2);
+    assert_eq!(fixture.kms.sweep_user_keys().await, Ok(0));
+    fixture.clock.set(right);
+    fixture.kms = fixture.restarted();
+    fixture.clock.advance_millis(13 * 3_600_000);
+    let public = parameters(&fixture, None).await;
+    let list = fixture.list("ring/abe", None).await.unwrap();
+    assert_eq!(revoked_on(&list.signed, &public).len(), 1);
+}
+
+/// A sweep that was cut off between its commit and memory: the next one goes on from what the store says.
+#[tokio::test]
+async fn a_sweep_that_lost_its_memory_goes_on() {
+    let fixture = Fixture::new().await;
+    fixture.authority("ring/abe").await;
+    fixture.issue("ana", "ring/abe").await.unwrap();
+    fixture.clock.advance_days(1);
+    fixture.issue("ana", "ring/abe").await.unwrap();
+    fixture.clock.advance_days(8);
+    // Another service over the same store sweeps the first; this one does not hear of it.
+    assert_eq!(fixture.restarted().sweep_user_keys().await, Ok(1));
+    assert_eq!(fixture.kms.sweep_user_keys().await, Ok(0));
+    fixture.clock.advance_days(2);
+    assert_eq!(fixture.kms.sweep_user_keys().await, Ok(1));
+    assert_eq!(fixture.issued(&everything()).await.unwrap().items.len(), 0);
+}
+
+/// A sweep that is told to stop in the middle: its commit is either not made, or made and known.
+#[tokio::test]
+async fn a_sweep_that_is_dropped_leaves_memory_as_the_store_is() {
+    let fixture = Fixture::new().await;
+    fixture.authority("ring/abe").await;
+    fixture.issue("ana", "ring/abe").await.unwrap();
+    fixture.clock.advance_days(9);
+    {
+        let mut sweep = std::pin::pin!(fixture.kms.sweep_user_keys());
+        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+        assert!(std::future::Future::poll(sweep.as_mut(), &mut context).is_pending());
+    }
+    tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    assert!(fixture.store.read(Table::UserKey, "ring/abe#1/1").unwrap().is_none());
+    let ledger = fixture.kms.inner.issued.ledger(&id("ring/abe"), KeyVersion::FIRST);
+    assert!(ledger.entry(1).is_none() && ledger.sequence() == Some(1));
+}
+
+/// Whoever had more issued than one commit takes is not out of reach.
+#[tokio::test]
+async fn a_subject_with_more_keys_than_a_commit_takes_is_revoked_whole_and_recorded_whole() {
+    let mut fixture = Fixture::new().await;
+    fixture.authority("ring/abe").await;
+    fixture.issue("ana", "ring/abe").await.unwrap();
+    let row = fixture.store.read(Table::UserKey, "ring/abe#1/1").unwrap().unwrap();
+    let put = |serial: u32| wardkeep_store::Change::Put {
+        table: Table::UserKey,
+        id: format!("ring/abe#1/{serial}"),
+        expected: None,
+        value: row.value.clone(),
+    };
+    // As older versions let her have them: every second serial, and then a run.
+    let changes = (1..=1_200).map(|at| put(2 * at + 1)).chain((3_000..12_001).map(put)).collect();
+    fixture.store.commit(wardkeep_store::Work { changes, events: vec![] }).await.unwrap();
+    fixture.kms = fixture.restarted();
+    let before = fixture.records().len();
+    let done = fixture.revoke("ring/abe", Revoke::Subject(user("ana"))).await.unwrap();
+    assert_eq!((done.revoked, done.lists.len(), done.lists[0].number), (10_202, 1, 2));
+    let mut told = 0;
+    for record in &fixture.records()[before..] {
+        let detail = record.event().unwrap().detail;
+        for run in detail["user_key"].split(',') {
+            let (first, last) = run.split_once('-').unwrap_or((run, run));
+            told += last.parse::<usize>().unwrap() - first.parse::<usize>().unwrap() + 1;
+        }
+    }
+    assert_eq!(told, 10_202, "every serial stands in the log");
 }
 
 #[tokio::test]

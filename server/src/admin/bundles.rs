@@ -8,7 +8,7 @@ use wardkeep_policy::{BundleSource, Snapshot};
 use wardkeep_store::Change;
 
 use super::row::{self, BundleRow, Bundles};
-use super::{Admin, AdminError, Staged, blocking, bound, load};
+use super::{Admin, AdminError, Staged, Vanishing, blocking, bound, load};
 
 /// A bundle that is to be loaded.
 #[derive(Debug, Clone)]
@@ -97,10 +97,12 @@ impl Admin {
             let checked = if activate { Err(AdminError::DryRunActivates) } else { checked };
             return self.record(event, checked.map(|_| Loaded { version: None, active: false })).await;
         }
-        self.change(event, move |admin, now, version| admin.stage_load(now, version, &source, activate, &by)).await
+        let stage = move |admin: &Self, now: &Snapshot, version| admin.stage_load(now, version, &source, activate, &by);
+        self.change_with(event, Vanishing::Some, stage).await
     }
 
-    /// Puts a bundle in force that was loaded before.
+    /// Puts a bundle in force that was loaded before. With entities of the former one that it does not have go their user
+    /// keys and registered public keys.
     ///
     /// # Errors
     /// [`AdminError::BundleNotFound`]; [`AdminError::Policies`] where it no longer fits the stored entities, or a bound type
@@ -110,7 +112,7 @@ impl Admin {
         permit: Permit<ActivateBundle>,
         wanted: u64,
     ) -> Result<Loaded, AdminError> {
-        self.change(permit.into_event(), move |admin, now, version| {
+        self.change_with(permit.into_event(), Vanishing::Some, move |admin, now, version| {
             let found = row::bundle(&*admin.store, wanted)?;
             let snapshot = admin.with_bundle(now, &found.source(), version)?;
             let (bundles, expected) = row::bundles(&*admin.store)?;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use wardkeep_kms::Gone;
 use wardkeep_model::action::{ChangeEntity, DescribeEntity};
 use wardkeep_model::{AuditEvent, EntityUid, EventDetail, Permit};
 use wardkeep_policy::{EntityChange, EntityError, EntityErrors, EntityRecord, Snapshot};
@@ -72,9 +73,9 @@ impl Admin {
         .await
     }
 
-    /// Deletes an entity. With an identity go its certificates and open tokens, in the same commit: whoever is given the
-    /// name later must not find that the credentials of the one before them work again. `also` is what else goes with it:
-    /// the public key registered for the entity.
+    /// Deletes an entity. With an identity go its certificates and open tokens, and with every entity its user keys and
+    /// the public key registered for it, in the same commit: whoever is given the name later must not find that the
+    /// credentials of the one before them work again.
     ///
     /// # Errors
     /// [`AdminError::EntityNotFound`]; [`AdminError::Entities`] for one that holds a role or stands in the bundle;
@@ -83,13 +84,12 @@ impl Admin {
         self: &Arc<Self>,
         permit: Permit<ChangeEntity>,
         uid: EntityUid,
-        also: Option<Change>,
     ) -> Result<Changed, AdminError> {
         let event = permit.into_event().with(EventDetail::About, uid.to_string());
         let admin = Arc::clone(self);
         self.detached(async move {
             let _turn = admin.turn.lock().await;
-            match admin.delete(event.clone(), uid, also).await {
+            match admin.delete(event.clone(), uid).await {
                 // A commit that failed has recorded itself.
                 Err(error) if !matches!(error, AdminError::Commit(_)) => admin.refuse(event, error).await,
                 done => done,
@@ -98,12 +98,7 @@ impl Admin {
         .await
     }
 
-    async fn delete(
-        self: &Arc<Self>,
-        event: AuditEvent,
-        uid: EntityUid,
-        also: Option<Change>,
-    ) -> Result<Changed, AdminError> {
+    async fn delete(self: &Arc<Self>, event: AuditEvent, uid: EntityUid) -> Result<Changed, AdminError> {
         self.still_stands(&event)?;
         let now = self.engine.snapshot();
         let version = now.version().saturating_add(1);
@@ -119,7 +114,7 @@ impl Admin {
             deletion.clear();
         }
         let snapshot = blocking(move || Ok(now.with_entities(&deletion, version)?)).await?;
-        let mut changes: Vec<Change> = row::delete_entity(&*self.store, &uid)?.into_iter().chain(also).collect();
+        let mut changes: Vec<Change> = row::delete_entity(&*self.store, &uid)?.into_iter().collect();
         let (answer, each) = (Changed { count: 1, version }, Vec::new());
         // One of the bundle that shows again is no other identity, and what no certificate can name has none.
         let gone = snapshot.entity(&uid).is_none();
@@ -127,7 +122,9 @@ impl Admin {
             let admin = Arc::clone(self);
             let enrolled = blocking(move || admin.enrolled()).await?;
             self.stays_open(&snapshot, &enrolled)?;
-            return self.settle(event, Staged { snapshot, changes, detail: Vec::new(), each, answer }).await;
+            let leaving = Some(self.kms.departure(&event, Gone::One(&uid)).await?);
+            let staged = Staged { snapshot, changes, detail: Vec::new(), each, answer };
+            return self.settle_leaving(event, staged, leaving, || ()).await;
         };
         let mut plan = self.authority.plan(Target::Identity { identity, keep: Vec::new() }).await?;
         let enrolled = match self.authority.certificate() {
@@ -137,7 +134,9 @@ impl Admin {
         self.stays_open(&snapshot, &enrolled)?;
         changes.extend(plan.take_changes());
         let detail = vec![(EventDetail::Count, plan.serials().len().to_string())];
-        self.settle_after(event, Staged { snapshot, changes, detail, each, answer }, || plan.apply()).await
+        let leaving = Some(self.kms.departure(&event, Gone::One(&uid)).await?);
+        let staged = Staged { snapshot, changes, detail, each, answer };
+        self.settle_leaving(event, staged, leaving, || plan.apply()).await
     }
 
     /// One entity.

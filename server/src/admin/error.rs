@@ -97,6 +97,9 @@ pub enum AdminError {
     /// Certificates.
     #[error(transparent)]
     Issue(#[from] IssueError),
+    /// The key service, about what goes with entities.
+    #[error(transparent)]
+    Keys(#[from] wardkeep_kms::KmsError),
     /// The server stops.
     #[error("the server is shutting down")]
     ShuttingDown,
@@ -129,6 +132,7 @@ impl AdminError {
             Self::Revoke(error) => error.code(),
             Self::Token(error) => error.code(),
             Self::Issue(error) => error.code(),
+            Self::Keys(error) => error.code(),
             Self::ShuttingDown => "shutting-down",
         }
     }

@@ -34,8 +34,9 @@ mod tests;
 use std::future::Future;
 use std::sync::Arc;
 
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, OwnedMutexGuard};
 use tracing::Instrument;
+use wardkeep_kms::{Departure, Gone, Kms};
 use wardkeep_model::{AuditEvent, Clock, EntityUid, EventDetail, Identity};
 use wardkeep_policy::{Engine, Snapshot};
 use wardkeep_store::{Change, Store, Work};
@@ -52,7 +53,23 @@ pub struct Admin {
     clock: Arc<dyn Clock>,
     authority: Arc<Authority>,
     trust_domain: String,
-    turn: Mutex<()>,
+    kms: Kms,
+    turn: Arc<Mutex<()>>,
+}
+
+/// That nobody changes policies, roles, entities or certificates meanwhile.
+#[derive(Debug)]
+pub struct Held {
+    _turn: OwnedMutexGuard<()>,
+}
+
+/// Whether entities may vanish with a change.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Vanishing {
+    /// None does.
+    Nobody,
+    /// Those that the next snapshot does not have.
+    Some,
 }
 
 /// A change that is worked out and not yet made.
@@ -80,14 +97,32 @@ impl Admin {
         clock: Arc<dyn Clock>,
         authority: Arc<Authority>,
         trust_domain: String,
+        kms: Kms,
     ) -> Self {
-        Self { engine, store, clock, authority, trust_domain, turn: Mutex::new(()) }
+        Self { engine, store, clock, authority, trust_domain, kms, turn: Arc::default() }
+    }
+
+    /// Takes the turn for a control verb of another room, if what its decision rested on still stands. While it is held
+    /// nothing of that changes.
+    pub async fn hold(&self, event: &AuditEvent) -> Option<Held> {
+        let turn = Arc::clone(&self.turn).lock_owned().await;
+        self.still_stands(event).ok().map(|()| Held { _turn: turn })
     }
 
     /// Stages, checks, makes durable, installs.
     async fn change<T: Send + 'static>(
         self: &Arc<Self>,
         event: AuditEvent,
+        stage: impl FnOnce(&Self, &Snapshot, u64) -> Result<Staged<T>, AdminError> + Send + 'static,
+    ) -> Result<T, AdminError> {
+        self.change_with(event, Vanishing::Nobody, stage).await
+    }
+
+    /// The same for a change with which entities may vanish.
+    async fn change_with<T: Send + 'static>(
+        self: &Arc<Self>,
+        event: AuditEvent,
+        vanishing: Vanishing,
         stage: impl FnOnce(&Self, &Snapshot, u64) -> Result<Staged<T>, AdminError> + Send + 'static,
     ) -> Result<T, AdminError> {
         let admin = Arc::clone(self);
@@ -104,11 +139,29 @@ impl Admin {
                 Ok(staged)
             });
             match staged.await {
-                Ok(staged) => admin.settle(event, staged).await,
+                Ok(staged) => match admin.vanished(&event, &staged.snapshot, vanishing).await {
+                    Ok(departure) => admin.settle_leaving(event, staged, departure, || ()).await,
+                    Err(error) => admin.refuse(event, error).await,
+                },
                 Err(error) => admin.refuse(event, error).await,
             }
         })
         .await
+    }
+
+    /// What goes with the entities that a snapshot does not have any more.
+    async fn vanished(
+        &self,
+        event: &AuditEvent,
+        next: &Snapshot,
+        vanishing: Vanishing,
+    ) -> Result<Option<Departure>, AdminError> {
+        // A bundle that is only kept leaves the snapshot as it is.
+        if vanishing == Vanishing::Nobody || next.version() == self.engine.snapshot().version() {
+            return Ok(None);
+        }
+        let gone = |name: &EntityUid| !next.has_entity(name);
+        Ok(Some(self.kms.departure(event, Gone::All(&gone)).await?))
     }
 
     /// Makes a staged change durable and puts it in force.
@@ -123,16 +176,40 @@ impl Admin {
         staged: Staged<T>,
         first: impl FnOnce() + Send,
     ) -> Result<T, AdminError> {
+        self.settle_leaving(event, staged, None, first).await
+    }
+
+    /// The same, with what goes with entities that leave: in the same commit, and nothing is issued until the snapshot is
+    /// in force that does not have them.
+    async fn settle_leaving<T>(
+        &self,
+        event: AuditEvent,
+        staged: Staged<T>,
+        mut departure: Option<Departure>,
+        first: impl FnOnce() + Send,
+    ) -> Result<T, AdminError> {
         let Staged { snapshot, mut changes, mut detail, each, answer } = staged;
         changes.push(row::put_version(&*self.store, snapshot.version())?);
         let mut done = event.clone().with_outcome("ok");
         done.detail.append(&mut detail);
+        if let Some(removed) = departure.as_ref().map(Departure::removed).filter(|removed| !removed.is_empty()) {
+            let prints: Vec<String> = removed.iter().map(ToString::to_string).collect();
+            done.detail.push((EventDetail::Recipient, prints.join(",")));
+        }
         let about = |uid: &EntityUid| done.clone().with(EventDetail::About, uid.to_string());
-        let events = if each.is_empty() { vec![done] } else { each.iter().map(about).collect() };
+        let mut events = if each.is_empty() { vec![done] } else { each.iter().map(about).collect() };
+        if let Some(departure) = &mut departure {
+            changes.extend(departure.take_changes());
+            events.extend(departure.take_events());
+        }
         match self.store.commit(Work { changes, events }).await {
             Ok(_) => {
                 first();
+                let revoked = departure.as_mut().map_or(0, Departure::install);
                 self.engine.install(snapshot);
+                if revoked > 0 {
+                    tracing::info!(revoked, "user keys of entities that left were revoked");
+                }
                 Ok(answer)
             }
             Err(error) => self.refuse(event, error.into()).await,

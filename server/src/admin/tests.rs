@@ -1,6 +1,7 @@
 //! Ways up and ways to be shut out, each refused.
 
 mod bound_types;
+mod leaving;
 mod lockout;
 mod races;
 mod recovery;

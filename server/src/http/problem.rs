@@ -252,11 +252,12 @@ fn commit(error: &CommitError) -> StatusCode {
 fn kms(error: &KmsError) -> StatusCode {
     use StatusCode as S;
     match error {
-        KmsError::CompromisedRight { .. } => S::FORBIDDEN,
+        KmsError::CompromisedRight { .. } | KmsError::PermitStale => S::FORBIDDEN,
         KmsError::RingNotFound
         | KmsError::KeyNotFound
         | KmsError::VersionNotFound { .. }
         | KmsError::UserKeyNotFound { .. }
+        | KmsError::UserKeySwept { .. }
         | KmsError::SubjectNotFound
         | KmsError::RecipientNotFound => S::NOT_FOUND,
         KmsError::RingExists
@@ -275,6 +276,7 @@ fn kms(error: &KmsError) -> StatusCode {
         | KmsError::AuthorityCompromised { .. }
         | KmsError::SchemaDiffers { .. }
         | KmsError::SerialsExhausted { .. }
+        | KmsError::UserKeyCount { .. }
         | KmsError::RecipientNotRegistered
         | KmsError::RevocationList(_)
         | KmsError::Contended => S::CONFLICT,
@@ -299,13 +301,16 @@ fn kms(error: &KmsError) -> StatusCode {
         | KmsError::RecipientForAnother
         | KmsError::RevokeCount { .. }
         | KmsError::EscrowShares { .. }
+        | KmsError::EscrowForm
         | KmsError::EscrowRecipients { .. }
         | KmsError::EscrowRecipientTwice
         | KmsError::Recipient(_) => S::BAD_REQUEST,
         KmsError::TooLarge { .. } => S::PAYLOAD_TOO_LARGE,
-        KmsError::Busy | KmsError::HeadStale | KmsError::StoreUnavailable | KmsError::ShuttingDown => {
-            S::SERVICE_UNAVAILABLE
-        }
+        KmsError::Busy
+        | KmsError::HeadStale
+        | KmsError::StoreUnavailable
+        | KmsError::CallerGone
+        | KmsError::ShuttingDown => S::SERVICE_UNAVAILABLE,
         KmsError::StoreFull | KmsError::AuditFull | KmsError::TombstonesFull => S::INSUFFICIENT_STORAGE,
         KmsError::PermitMismatch
         | KmsError::ReleaseMissing
@@ -340,6 +345,7 @@ fn admin(error: &AdminError) -> StatusCode {
         AdminError::Revoke(error) => revoke(error),
         AdminError::Token(error) => token(error),
         AdminError::Issue(error) => issue(error),
+        AdminError::Keys(error) => kms(error),
     }
 }
 

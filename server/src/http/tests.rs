@@ -47,7 +47,7 @@ fn body_for(path: &str) -> Value {
         path if path.ends_with("unwrap") || path.ends_with("rewrap") => json!({"wrapped": WRAPPED}),
         "/v1/decrypt" => json!({"ciphertext": WRAPPED}),
         path if path.ends_with("schedule-deletion") => json!({"days": 7}),
-        path if path.ends_with("/escrow") => json!({"threshold": 2, "shares": 2}),
+        path if path.ends_with("/escrow") => json!({"threshold": 2, "shares": 2, "plain": true}),
         path if path.starts_with("/v1/recipients/") => json!({"recipient": {"spki": RECIPIENT}}),
         "/v1/user-keys" => json!({"key": "r/k"}),
         "/v1/user-keys/revoke" => json!({"key": "r/k", "serials": [1]}),

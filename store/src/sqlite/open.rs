@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, TransactionBehavior};
 use wardkeep_model::{AuditEvent, Decision, EntityUid, EventDetail, RequestId};
+use zeroize::Zeroizing;
 
 use super::batch::{self, Batch, Draft};
 use super::headfile::{self, Outside};
@@ -18,7 +19,7 @@ use super::writer::{End, Fault};
 use super::{Opened, Options, schema};
 use crate::audit::chain::Chain;
 use crate::error::HeadError;
-use crate::{Change, Head, OpenError, ReadError, Row, SignedHead, Status, Store, Table, Work};
+use crate::{Change, Head, OpenError, ROLLBACK, ReadError, Row, SignedHead, Status, Store, Table, Work};
 
 const DATABASE: &str = "state.db";
 const LOCK: &str = "lock";
@@ -252,6 +253,10 @@ impl Accepted {
         for (id, expected) in back {
             changes.push(Change::Delete { table: Table::Material, id, expected });
         }
+        // In the same commit: a start that is cut short must not leave an acceptance that nobody heeds.
+        let expected = store.read(Table::Setting, ROLLBACK)?.map(|row| row.sequence);
+        let value = Zeroizing::new(self.reason.clone().into_bytes());
+        changes.push(Change::Put { table: Table::Setting, id: ROLLBACK.into(), expected, value });
         let buried = self.tombstones.len();
         for row in self.tombstones {
             changes.push(Change::Put { table: Table::Tombstone, id: row.id, expected: None, value: row.value });

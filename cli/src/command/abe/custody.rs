@@ -52,7 +52,8 @@ struct Combined {
 pub(super) fn escrow(format: Format, args: Escrow) -> Result<(), CommandError> {
     let Escrow { key, version, threshold, shares, recipients, dir, connection } = args;
     let recipients = recipients.iter().map(|path| recipient(path)).collect::<Result<_, _>>()?;
-    let asked = EscrowAuthority { threshold, shares, version, recipients };
+    let plain = recipients.is_empty();
+    let asked = EscrowAuthority { threshold, shares, version, recipients, plain };
     sweep_when_told()?;
     // Before anything is exported: what could not be kept anywhere would be an entry in the audit log for nothing.
     folder_of_owner(&dir)?;

@@ -149,7 +149,7 @@ async fn what_is_set_aside_can_be_deleted_and_is_not_deleted_by_the_way() {
     let made = recovered(&house, "zoe").await;
     let running = running(&house, made).await;
     let delete = async |name: EntityUid| {
-        running.app.admin.delete_entity(permit::<ChangeEntity>(&running, "zoe", "entities"), name, None).await
+        running.app.admin.delete_entity(permit::<ChangeEntity>(&running, "zoe", "entities"), name).await
     };
     assert!(matches!(delete(uid("Doc", "none")).await, Err(AdminError::EntityNotFound)));
     delete(uid("Doc", "d")).await.unwrap();
@@ -176,7 +176,7 @@ async fn a_holder_who_is_set_aside_is_not_deleted_and_not_taken_over() {
     assert!(matches!(taken, Err(AdminError::AdministratorExists { .. })));
     let running = running(&house, made).await;
     let permit = permit::<ChangeEntity>(&running, "zoe", "entities");
-    match running.app.admin.delete_entity(permit, user("ben"), None).await {
+    match running.app.admin.delete_entity(permit, user("ben")).await {
         Err(AdminError::Entities(errors)) => assert!(errors.to_string().contains("revoke its roles first"), "{errors}"),
         other => panic!("{other:?}"),
     }

@@ -6,7 +6,8 @@ use axum::Json;
 use axum::extract::State;
 use wardkeep_api::Secret;
 use wardkeep_api::authority::{EscrowAuthority, EscrowPackage, EscrowedAuthority};
-use wardkeep_kms as kms;
+use wardkeep_kms::escrow::MAX_SHARES;
+use wardkeep_kms::{self as kms, KmsError};
 use wardkeep_model::action::ExportAuthority;
 use wardkeep_policy::{Resource, escrow_part};
 
@@ -26,14 +27,20 @@ pub async fn escrow_authority(
     KeyPath(key): KeyPath,
     Body(body): Body<EscrowAuthority>,
 ) -> Result<Json<EscrowedAuthority>, Fault> {
-    let EscrowAuthority { threshold, shares, version, recipients } = body;
+    let EscrowAuthority { threshold, shares, version, recipients, plain } = body;
     let version = wire::version(version)?;
+    // Nothing is decided yet: whoever may not must not have thousands of keys parsed.
+    let given = recipients.len();
+    if given > usize::from(MAX_SHARES) {
+        return Err(KmsError::EscrowRecipients { given, shares }.into());
+    }
     let recipients = recipients.into_iter().map(wire::recipient_key).collect::<Result<_, _>>()?;
     let part = escrow_part(&key);
 
     let permit = asker.permit::<ExportAuthority>(Resource::System(&part)).await?;
-    let asked = kms::Escrow { key, version, threshold, shares, recipients };
-    let kms::Escrowed { key, version, threshold, packages } = app.kms.escrow(permit, asked).await?;
+    let asked = kms::Escrow { key, version, threshold, shares, recipients, plain };
+    let kms::Escrowed { key, version, threshold, packages } =
+        app.kms.escrow(permit, asked, super::still_held(&app)).await?;
     let packages = packages.into_iter().map(package).collect();
     Ok(Json(EscrowedAuthority { key: key.to_string(), version: version.get(), threshold, packages }))
 }

@@ -5,15 +5,22 @@ pub mod escrow;
 pub mod parameters;
 pub mod revocations;
 
+use std::pin::Pin;
+use std::sync::Arc;
+
 use http::{HeaderMap, HeaderValue, header};
 use serde::Deserialize;
 use wardkeep_api::Base64;
 use wardkeep_api::authority as wire;
 use wardkeep_kms::{AuthorityPlan, KmsError, RevocationInfo, Sealed};
-use wardkeep_model::KeyId;
+use wardkeep_model::{AuditEvent, KeyId};
 use wardkeep_policy::AuthorityTerms;
 
+use crate::admin::Held;
 use crate::state::App;
+
+/// The turn of administration, on its way.
+pub type Holding = Pin<Box<dyn Future<Output = Result<Held, KmsError>> + Send>>;
 
 /// Which version of an authority.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
@@ -33,6 +40,13 @@ pub fn plan(app: &App, key: &KeyId) -> Result<Option<AuthorityPlan>, KmsError> {
     let Some(projection) = snapshot.authority(key) else { return Ok(None) };
     let AuthorityTerms { bucket, serial_bits } = projection.terms();
     AuthorityPlan::new(projection.schema().clone(), bucket, serial_bits).map(Some)
+}
+
+/// What a control verb of the key service asks right before it acts: whether what its decision rested on still stands. It
+/// waited meanwhile, and whoever lost the right in that time must not have what the right was for.
+pub fn still_held(app: &Arc<App>) -> impl FnOnce(AuditEvent) -> Holding + Send + use<> {
+    let admin = Arc::clone(&app.admin);
+    move |event| Box::pin(async move { admin.hold(&event).await.ok_or(KmsError::PermitStale) })
 }
 
 /// Lower-case hexadecimal.

@@ -11,7 +11,7 @@ use crate::http::extract::{Asker, EntityPath};
 use crate::http::problem::Fault;
 use crate::state::App;
 
-/// Deletes an entity, and the public key registered for it. One that holds a control role has to lose it first.
+/// Deletes an entity, with the public key registered for it; its user keys are revoked. One that holds a control role has to lose it first.
 #[utoipa::path(delete, path = "/v1/entities/{type}/{id}", tag = "entities",
     params(("type" = String, Path), ("id" = String, Path)), responses((status = 200, body = EntitiesChanged)))]
 pub async fn delete_entity(
@@ -20,6 +20,5 @@ pub async fn delete_entity(
     EntityPath(uid): EntityPath,
 ) -> Result<Json<EntitiesChanged>, Fault> {
     let permit = asker.permit_control::<ChangeEntity>("entities").await?;
-    let registered = app.kms.removal_of_recipient(&uid)?;
-    Ok(Json(super::changed(app.admin.delete_entity(permit, uid, registered).await?)))
+    Ok(Json(super::changed(app.admin.delete_entity(permit, uid).await?)))
 }

@@ -8,6 +8,7 @@ use wardkeep_kms::Precondition;
 use wardkeep_model::action::ChangeRecipient;
 use wardkeep_policy::RECIPIENTS;
 
+use crate::http::authorities::still_held;
 use crate::http::etag::IfMatch;
 use crate::http::extract::{Asker, EntityPath};
 use crate::http::problem::Fault;
@@ -23,6 +24,6 @@ pub async fn delete_recipient(
     IfMatch(revision): IfMatch,
 ) -> Result<StatusCode, Fault> {
     let permit = asker.permit_control::<ChangeRecipient>(RECIPIENTS).await?;
-    app.kms.remove_recipient(permit, subject, Precondition { revision }).await?;
+    app.kms.remove_recipient(permit, subject, Precondition { revision }, still_held(&app)).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use wardkeep_api::recipient::{PutRecipient, RegisteredRecipient};
-use wardkeep_kms::Precondition;
+use wardkeep_kms::{KmsError, Precondition};
 use wardkeep_model::action::ChangeRecipient;
 use wardkeep_policy::RECIPIENTS;
 
 use super::answer;
+use crate::http::authorities::still_held;
 use crate::http::etag::{IfMatch, Tagged};
 use crate::http::extract::{Asker, EntityPath};
 use crate::http::json::Json as Body;
@@ -30,7 +31,12 @@ pub async fn put_recipient(
     let key = wire::recipient_key(body.recipient)?;
 
     let permit = asker.permit_control::<ChangeRecipient>(RECIPIENTS).await?;
-    let known = app.engine.snapshot().entity(&subject).is_some();
-    let made = app.kms.register_recipient(permit, subject, key, known, Precondition { revision }).await?;
+    let (held, here, name) = (still_held(&app), Arc::clone(&app), subject.clone());
+    // Under the turn: the entity must not go between this look and the change.
+    let hold = move |event| async move {
+        let held = held(event).await?;
+        if here.engine.snapshot().has_entity(&name) { Ok(held) } else { Err(KmsError::SubjectNotFound) }
+    };
+    let made = app.kms.register_recipient(permit, (subject, key), Precondition { revision }, hold).await?;
     Ok(answer(&made))
 }

@@ -17,7 +17,8 @@ use crate::http::problem::Fault;
 use crate::http::wire;
 use crate::state::App;
 
-/// Issues a user key with the attributes of the subject's entity: in this answer, or sealed.
+/// Issues a user key with the attributes of the subject's entity: in this answer, or sealed. A subject has at most 32 of a
+/// version that live and are not revoked; one more is 409 `user-key-count`.
 #[utoipa::path(post, path = "/v1/user-keys", tag = "user keys", request_body = IssueUserKey,
     responses((status = 200, body = IssuedUserKey)))]
 pub async fn issue_user_key(
@@ -27,14 +28,17 @@ pub async fn issue_user_key(
 ) -> Result<Json<IssuedUserKey>, Fault> {
     let IssueUserKey { key, version, valid_for_seconds: valid_for, recipient } = body;
     let (key, version) = (KeyId::parse(&key)?, wire::version(version)?);
-    let recipient = reader(&app, &asker, wire::recipient(recipient)?)?;
-    let print = recipient.as_ref().map(RecipientKey::fingerprint);
+    let recipient = wire::recipient(recipient)?;
 
+    // Before anything that decides is looked at: a revocation waits for all that was decided before it.
+    let turn = app.kms.begin_issue(&key).await;
+    let recipient = reader(&app, &asker, recipient)?;
+    let print = recipient.as_ref().map(RecipientKey::fingerprint);
     let (permit, projected) = asker.permit_issue(&key, print.as_ref()).await?;
     let Projected { schema, terms: AuthorityTerms { bucket, serial_bits }, attributes, .. } = projected;
     let plan = AuthorityPlan::new(schema, bucket, serial_bits)?;
     let asked = kms::IssueUserKey { key, version, plan, attributes, valid_for, recipient };
-    Ok(Json(answer(app.kms.issue_user_key(permit, asked).await?)))
+    Ok(Json(answer(app.kms.issue_user_key(turn, permit, asked).await?)))
 }
 
 /// For whom it is sealed. A key for somebody else goes to the public key registered for them: looked up for the decision,

@@ -17,6 +17,7 @@ use crate::http::wire;
 use crate::state::App;
 
 /// Revokes user keys by serial or by subject, and signs the list that says so. What was sealed before stays open to them.
+/// A serial that was given and is in no book any more is 404 `user-key-swept`.
 #[utoipa::path(post, path = "/v1/user-keys/revoke", tag = "user keys", request_body = RevokeUserKeys,
     responses((status = 200, body = RevokedUserKeys)))]
 pub async fn revoke_user_keys(

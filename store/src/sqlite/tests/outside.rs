@@ -41,8 +41,16 @@ fn yesterdays_database_does_not_start() {
         (event.action.as_str(), event.detail["reason"].as_str()),
         ("AcceptRollback", "database at commit 2, head at 3")
     );
+    let mark = store.read(Table::Setting, crate::ROLLBACK).unwrap().unwrap();
+    assert_eq!((mark.sequence, mark.value.as_slice()), (1, b"database at commit 2, head at 3".as_slice()));
     drop(store);
-    assert!(!SqliteStore::open(home.options()).unwrap().1.rollback_accepted, "accepted once, not for ever");
+    let (store, opened) = SqliteStore::open(home.options()).unwrap();
+    assert!(!opened.rollback_accepted, "accepted once, not for ever");
+    assert!(store.read(Table::Setting, crate::ROLLBACK).unwrap().is_some(), "until somebody heeds it");
+    drop(store);
+    std::fs::remove_file(home.head()).unwrap();
+    let mark = accepting(&home).0.read(Table::Setting, crate::ROLLBACK).unwrap().unwrap();
+    assert_eq!((mark.sequence, mark.value.as_slice()), (2, b"head missing".as_slice()), "once more, over the first");
 }
 
 #[test]
