@@ -64,10 +64,13 @@ pub struct EscrowAuthority {
     /// The version; absent: the newest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<u32>,
-    /// The custodians' RSA public keys, one a share in their order; absent: the shares come in the clear.
+    /// The custodians' RSA public keys, one a share in their order. Either these or `plain`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schema(max_items = 16)]
     pub recipients: Vec<Recipient>,
+    /// All shares in the clear, in this one answer: whoever asks holds the authority until they are given away.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub plain: bool,
 }
 
 /// An authority as shares.
@@ -115,13 +118,15 @@ mod tests {
     fn the_shortest_escrow_names_a_threshold_and_a_number() {
         let asked: EscrowAuthority = serde_json::from_str(r#"{"threshold":2,"shares":3}"#).unwrap();
         assert_eq!((asked.threshold, asked.shares, asked.version), (2, 3, None));
-        assert!(asked.recipients.is_empty());
+        assert!(asked.recipients.is_empty() && !asked.plain, "not in the clear without a word");
+        let plain: EscrowAuthority = serde_json::from_str(r#"{"threshold":2,"shares":3,"plain":true}"#).unwrap();
+        assert!(plain.plain);
         for bad in [
             "{}",
             r#"{"threshold":2}"#,
             r#"{"threshold":2,"shares":300}"#,
             r#"{"threshold":-1,"shares":3}"#,
-            r#"{"threshold":2,"shares":3,"plain":true}"#,
+            r#"{"threshold":2,"shares":3,"plain":"yes"}"#,
             r#"{"threshold":2,"shares":3,"recipients":[{"spki":"AAAA","jwk":{}}]}"#,
         ] {
             assert!(serde_json::from_str::<EscrowAuthority>(bad).is_err(), "{bad}");

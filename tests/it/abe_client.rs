@@ -275,7 +275,7 @@ async fn shares_below_the_threshold_are_nothing_and_at_it_an_authority() {
     let client = scene.anns().await;
     let custodians = [private_key(), private_key(), private_key()];
     let recipients = custodians.iter().map(RsaHolder::recipient).collect();
-    let asked = EscrowAuthority { threshold: 2, shares: 3, version: None, recipients };
+    let asked = EscrowAuthority { threshold: 2, shares: 3, version: None, recipients, plain: false };
     let refused = client.authorities().escrow(&authority(), &asked).await.err().unwrap();
     assert!(refused.is_denied(), "who uses keys does not export them: {refused}");
     let made = admin.authorities().escrow(&authority(), &asked).await.ok().unwrap();

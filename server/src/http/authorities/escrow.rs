@@ -26,7 +26,7 @@ pub async fn escrow_authority(
     KeyPath(key): KeyPath,
     Body(body): Body<EscrowAuthority>,
 ) -> Result<Json<EscrowedAuthority>, Fault> {
-    let EscrowAuthority { threshold, shares, version, recipients } = body;
+    let EscrowAuthority { threshold, shares, version, recipients, .. } = body;
     let version = wire::version(version)?;
     let recipients = recipients.into_iter().map(wire::recipient_key).collect::<Result<_, _>>()?;
     let part = escrow_part(&key);
