@@ -229,6 +229,12 @@ fn exit_codes_tell_a_denial_from_a_mistake_and_from_the_server() {
     scene.refused(2, &seal(MINE, &["--key", "dev/abe", "--address", "https://127.0.0.1:1"]));
     scene.refused(1, &seal(MINE, &["--key", "no-slash"]));
     assert!(!scene.ground.place("x").exists());
+}
+
+#[test]
+fn what_cannot_be_issued_or_exported_is_refused_before_it_costs_anything() {
+    let scene = Scene::start();
+    scene.issue("mine.key", &[]);
     // Nobody acts for who is not there; and a life that is no life.
     let issue = ["abe", "key", "issue", "--key", "dev/abe", "--out", "x"];
     scene.refused(3, &[&issue[..], &["--subject", r#"User::"nobody""#]].concat());
