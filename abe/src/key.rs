@@ -9,9 +9,11 @@
 use zeroize::Zeroizing;
 
 use crate::backend::{Backend, G1_BYTES, G2_BYTES, Trust};
+use crate::ciphertext::Ciphertext;
 use crate::encoding::{Reader, put_counted};
 use crate::label::{Label, MAX_LABEL, Namespace, Scope};
 use crate::parameters::{PublicParameters, Scheme};
+use crate::policy::AccessPolicy;
 use crate::scheme::cp::KeyPoints;
 use crate::validity::{Bucket, Serial};
 use crate::{AuthorityId, DecodeError};
@@ -79,11 +81,12 @@ impl<B: Backend> UserKey<B> {
         &self.labels
     }
 
-    /// What it holds of attributes, in words.
+    /// What it holds of attributes, in words: `role = doctor`, `level = 3`, `dept != surgery`. A number of which a
+    /// delegated key holds only some prefixes is not among them.
     #[must_use]
     pub fn attributes(&self) -> Vec<String> {
         let named = self.labels.iter().filter(|label| label.namespace() == Some(Namespace::Attribute));
-        named.map(Label::describe).collect()
+        named.filter_map(Label::held).collect()
     }
 
     /// Whether it holds a label.
@@ -96,6 +99,17 @@ impl<B: Backend> UserKey<B> {
     #[must_use]
     pub fn belongs_to(&self, parameters: &PublicParameters<B>) -> bool {
         self.parameters == *parameters.fingerprint()
+    }
+
+    /// Whether a ciphertext is of this key's authority version and asks for nothing that the key lacks: attributes,
+    /// validity, serial. Public data alone says so, at no cost of pairings; that the ciphertext is sound, only opening does.
+    #[must_use]
+    pub fn satisfies(&self, parameters: &PublicParameters<B>, ciphertext: &Ciphertext) -> bool {
+        let ours = ciphertext.scheme() == Scheme::CiphertextPolicy
+            && (ciphertext.authority(), ciphertext.version()) == (self.authority(), self.version())
+            && self.belongs_to(parameters);
+        let gate = || AccessPolicy::from_statement(ciphertext.statement(), parameters).ok()?.gate(parameters).ok();
+        ours && gate().is_some_and(|gate| gate.satisfied(&|label| self.holds(label)))
     }
 
     pub(crate) fn scope(&self) -> &Scope {
@@ -226,4 +240,40 @@ fn read_labels(reader: &mut Reader<'_>, scope: &Scope) -> Result<Vec<Label>, Dec
         labels.push(label);
     }
     Ok(labels)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{Attributes, Authority, AuthorityId, Grant, Schema, Seed, Terms};
+
+    /// What a key of these attributes says it holds.
+    fn shown(schema: &str, attributes: &str) -> Vec<String> {
+        let schema = Schema::parse(schema).unwrap();
+        let authority = Authority::generate(AuthorityId([7; 16]), schema, Terms::default(), Seed::new([1; 32]));
+        let attributes = Attributes::parse(attributes, authority.parameters().schema()).unwrap();
+        let grant = Grant { attributes: &attributes, valid_until: None, serial: None };
+        let mut shown = authority.issue(&grant, Seed::new([2; 32])).unwrap().attributes();
+        shown.sort();
+        shown
+    }
+
+    #[test]
+    fn numbers_and_dates_are_shown_as_they_were_written() {
+        for number in ["0", "3", "4294967295"] {
+            assert_eq!(shown("", &format!("level = {number}")), [format!("level = {number}")]);
+        }
+        for number in ["-128", "-1", "0", "127"] {
+            assert_eq!(shown("t: number(8, signed)", &format!("t = {number}")), [format!("t = {number}")]);
+        }
+        for date in ["0001-01-01", "1970-01-01", "2026-11-21", "9999-12-31"] {
+            assert_eq!(shown("born: date", &format!("born = {date}")), [format!("born = {date}")]);
+        }
+        let sets = shown(
+            "ward: number(64) set\ndept: enum(a, b) negatable\nregion: text negatable",
+            "ward = [7, 18446744073709551615], dept = a, region = north, \"x y\" = \"or\"",
+        );
+        let expected =
+            ["\"x y\" = \"or\"", "dept != b", "dept = a", "region = north", "ward = 18446744073709551615", "ward = 7"];
+        assert_eq!(sets, expected);
+    }
 }

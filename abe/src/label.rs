@@ -24,6 +24,7 @@ pub(crate) use tag::{DAY, Family, HASH_BITS, Kind, MAX_UNIT, Shape, Tag};
 use crate::dyadic::Prefix;
 use crate::encoding::{Reader, put_counted as put};
 use crate::syntax::{self, MAX_NAME, MAX_VALUE, Quoted};
+use crate::value::Date;
 
 /// Domain separation of the hash whose prefixes stand for inequality.
 const HASH_DOMAIN: &[u8] = b"wardkeep-abe-v1/hash-prefix";
@@ -166,6 +167,28 @@ impl Label {
                 format!("{name}: hash prefix {number:0len$b}/{HASH_BITS} bits", len = usize::from(len))
             }
         }
+    }
+}
+
+impl Label {
+    /// What its holder has, for people: as [`Label::describe`], but a number or a date for the longest of its prefixes.
+    /// `None` for the shorter ones, and for those of a hash, which say nothing of their own.
+    pub(crate) fn held(&self) -> Option<String> {
+        let parts = self.parts()?;
+        let tag = Tag::from_bytes(parts.tag)?;
+        let len = match tag.kind {
+            Kind::Equal | Kind::Not => return Some(self.describe()),
+            Kind::HashPrefix(_) => return None,
+            Kind::Prefix(len) => len,
+        };
+        let ordinal = <[u8; 8]>::try_from(parts.value).map_or(0, u64::from_be_bytes);
+        let value = match tag.shape.family {
+            Family::Date => u32::try_from(ordinal).ok().and_then(Date::from_days)?.to_string(),
+            // Signed numbers are counted from the lowest of their width.
+            _ if tag.shape.signed => (i128::from(ordinal) - (1_i128 << tag.shape.bits.checked_sub(1)?)).to_string(),
+            _ => ordinal.to_string(),
+        };
+        (len == tag.shape.bits).then(|| format!("{} = {value}", Quoted(parts.name)))
     }
 }
 

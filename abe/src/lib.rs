@@ -91,7 +91,7 @@ pub use revocation::{Dates, MAX_REVOKED, RevocationList};
 pub use schema::{Declaration, EncodingDefect, Schema, SchemaError, Type, ValueDefect};
 pub use secret::Secret;
 pub use seed::Seed;
-pub use syntax::{NameDefect, Position, SyntaxError, TextDefect};
+pub use syntax::{NameDefect, Position, SyntaxError, TextDefect, quoted};
 pub use validity::{Bucket, BucketLength, Serial, Terms};
 pub use value::{Date, Value};
 

@@ -13,7 +13,8 @@ use crate::gate::Gate;
 use crate::label::{Label, Namespace};
 use crate::parameters::PublicParameters;
 use crate::revocation::RevocationList;
-use crate::validity::Bucket;
+use crate::validity::{Bucket, BucketLength, Terms};
+use crate::value::Date;
 use crate::{DecodeError, OpenError, PolicyError, RevocationError, SealError};
 
 /// Most rows of formula, time bucket and cover together.
@@ -154,18 +155,30 @@ impl AccessPolicy {
         let mut missing = explained.map_or_else(|_| Vec::new(), |explained| explained.missing);
         let terms = parameters.terms();
         let late = |bucket: &Bucket| !terms.validity_gate(scope, *bucket).satisfied(holds);
-        missing.extend(
-            self.bucket
-                .filter(late)
-                .map(|bucket| format!("validity in time bucket {} or later (the key has expired)", bucket.number())),
-        );
+        if let Some(bucket) = self.bucket.filter(late) {
+            let bits = terms.bucket_length().bits();
+            let ends = held_path(bits, &|prefix| holds(&terms.validity_label(scope, prefix)));
+            let ends = ends.and_then(|path| u32::try_from(path.value << (bits - path.len)).ok()).map(Bucket::new);
+            let why = ends.map_or_else(
+                || "this key names no end: have one issued that expires".to_owned(),
+                |ends| {
+                    format!(
+                        "this key ends with {}, and has expired by then: have a new one issued",
+                        moment(terms, ends, Edge::End)
+                    )
+                },
+            );
+            missing.push(format!("validity at {} or later ({why})", moment(terms, bucket, Edge::Start)));
+        }
         let shut_out = |cover: &&Cover| !terms.serial_gate(scope, &cover.nodes).satisfied(holds);
-        missing.extend(
-            self.cover
-                .as_ref()
-                .filter(shut_out)
-                .map(|cover| format!("a serial that revocation list {} does not revoke", cover.list_number)),
-        );
+        if let Some(cover) = self.cover.as_ref().filter(shut_out) {
+            let node = |prefix: &Prefix| terms.serial_gate(scope, std::slice::from_ref(prefix)).satisfied(holds);
+            let why = held_path(u32::from(terms.serial_bits()), &node).map_or_else(
+                || "this key has no serial: have one issued that has".to_owned(),
+                |path| format!("it revokes serial {}, this key's: have a new one issued", path.value),
+            );
+            missing.push(format!("a serial that revocation list {} does not revoke ({why})", cover.list_number));
+        }
         missing
     }
 
@@ -253,6 +266,44 @@ impl AccessPolicy {
     }
 }
 
+/// The longest prefix that a key holds of the one path that it has in a tree; `None` where it has none. Of two children it
+/// is asked for the greater first: a key that was narrowed keeps the prefixes of what it was narrowed to.
+fn held_path(bits: u32, holds: &dyn Fn(&Prefix) -> bool) -> Option<Prefix> {
+    let mut path = Some(Prefix { len: 0, value: 0 }).filter(holds)?;
+    while path.len < bits {
+        let child = |bit| Prefix { len: path.len + 1, value: path.value << 1 | bit };
+        match [child(1), child(0)].into_iter().find(|child| holds(child)) {
+            Some(longer) => path = longer,
+            None => break,
+        }
+    }
+    Some(path)
+}
+
+/// Which end of a bucket is meant.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Edge {
+    Start,
+    End,
+}
+
+/// A bucket for people: its day, or the first or last minute of its hour (ISO 8601, UTC).
+fn moment(terms: &Terms, bucket: Bucket, edge: Edge) -> String {
+    let (days, hour) = match terms.bucket_length() {
+        BucketLength::Day => (bucket.number(), None),
+        BucketLength::Hour => (bucket.number() / 24, Some(bucket.number() % 24)),
+    };
+    let epoch = Date::new(1970, 1, 1).map_or(0, Date::days);
+    let Some(date) = Date::from_days(epoch.saturating_add(days)) else {
+        return format!("time bucket {}", bucket.number());
+    };
+    match (hour, edge) {
+        (None, _) => date.to_string(),
+        (Some(hour), Edge::Start) => format!("{date}T{hour:02}:00Z"),
+        (Some(hour), Edge::End) => format!("{date}T{hour:02}:59Z"),
+    }
+}
+
 /// The fields of a statement, before the formula is looked at.
 pub(crate) struct Statement<'a> {
     pub(crate) text: &'a str,
@@ -288,4 +339,144 @@ fn read_cover(reader: &mut Reader<'_>) -> Result<Cover, DecodeError> {
     let mut node = || Ok(Prefix { len: u32::from(reader.u8("cover")?), value: u64::from(reader.u32("cover")?) });
     let nodes: Result<Vec<Prefix>, DecodeError> = (0..count).map(|_| node()).collect();
     Ok(Cover { list_number, issued_at, nodes: nodes?, fitness: None })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::validity::Serial;
+    use crate::{Attributes, Authority, AuthorityId, Dates, Grant, Narrowing, OpenError, Schema, Seed, UserKey};
+
+    /// 2030-02-01 as a day, and 15 o'clock of it as an hour.
+    const DAY: u32 = 21_946;
+    const HOUR: u32 = DAY * 24 + 15;
+
+    struct Clinic {
+        authority: Authority,
+        attributes: Attributes,
+    }
+
+    impl Clinic {
+        fn new(length: BucketLength) -> Self {
+            let terms = Terms::new(length, 20).unwrap();
+            let authority = Authority::generate(AuthorityId([7; 16]), Schema::default(), terms, Seed::new([1; 32]));
+            Self { authority, attributes: Attributes::parse("role = doctor", &Schema::default()).unwrap() }
+        }
+
+        fn key(&self, until: Option<u32>, serial: Option<u32>) -> UserKey {
+            let (valid_until, serial) = (until.map(Bucket::new), serial.map(Serial::new));
+            let grant = Grant { attributes: &self.attributes, valid_until, serial };
+            self.authority.issue(&grant, Seed::new([2; 32])).unwrap()
+        }
+
+        /// What is missing of a file that asks for this bucket, and for the list if there is one.
+        fn lacks(&self, key: &UserKey, from: u32, revoked: &[u32]) -> Vec<String> {
+            let parameters = self.authority.parameters();
+            let policy = AccessPolicy::parse("role = doctor", parameters).unwrap().valid_from(Bucket::new(from));
+            let policy = match revoked {
+                [] => policy,
+                revoked => {
+                    let revoked: BTreeMap<_, _> =
+                        revoked.iter().map(|serial| (Serial::new(*serial), Bucket::new(from))).collect();
+                    let dates = Dates { number: 4, issued_at: 1_000, next_update: 2_000 };
+                    let list = self.authority.revocation_list(dates, revoked).unwrap();
+                    policy.excluding(&list, parameters, 1_500).unwrap()
+                }
+            };
+            let (sealed, secret) = crate::seal(parameters, &policy, b"", Seed::new([3; 32])).unwrap();
+            let satisfied = key.satisfies(parameters, &sealed);
+            match crate::open(parameters, key, &sealed, b"") {
+                Ok(opened) => {
+                    assert!(satisfied && opened.is_same(&secret));
+                    Vec::new()
+                }
+                Err(OpenError::NotSatisfied { missing }) => {
+                    assert!(!satisfied, "public data says the same: {missing:?}");
+                    missing
+                }
+                Err(error) => panic!("{error}"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_refusal_says_which_of_the_four_it_is_and_what_to_do() {
+        let clinic = Clinic::new(BucketLength::Day);
+        let expects = |key: &UserKey, revoked: &[u32], expected: &[&str]| {
+            assert_eq!(clinic.lacks(key, DAY, revoked), expected);
+        };
+        expects(&clinic.key(Some(DAY), Some(9)), &[8], &[]);
+        expects(
+            &clinic.key(None, None),
+            &[],
+            &["validity at 2030-02-01 or later (this key names no end: have one issued that expires)"],
+        );
+        expects(
+            &clinic.key(Some(DAY - 1), None),
+            &[],
+            &[
+                "validity at 2030-02-01 or later (this key ends with 2030-01-31, and has expired by then: have a new one issued)",
+            ],
+        );
+        let late = "validity at 2030-02-01 or later (this key ends with 1970-01-01, and has expired by then: have a new one issued)";
+        let revoked = "a serial that revocation list 4 does not revoke";
+        expects(
+            &clinic.key(Some(0), Some(1_048_575)),
+            &[1_048_575],
+            &[late, &format!("{revoked} (it revokes serial 1048575, this key's: have a new one issued)")],
+        );
+        expects(
+            &clinic.key(Some(DAY), None),
+            &[8],
+            &[&format!("{revoked} (this key has no serial: have one issued that has)")],
+        );
+        expects(
+            &clinic.key(Some(DAY), Some(0)),
+            &[0],
+            &[&format!("{revoked} (it revokes serial 0, this key's: have a new one issued)")],
+        );
+    }
+
+    #[test]
+    fn hours_are_shown_to_the_minute() {
+        let clinic = Clinic::new(BucketLength::Hour);
+        assert!(clinic.lacks(&clinic.key(Some(HOUR), None), HOUR, &[]).is_empty());
+        let said = clinic.lacks(&clinic.key(Some(HOUR - 16), None), HOUR, &[]);
+        assert_eq!(
+            said,
+            [
+                "validity at 2030-02-01T15:00Z or later (this key ends with 2030-01-31T23:59Z, and has expired by then: have a new one issued)"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_narrowed_key_is_said_to_end_where_it_was_narrowed_to() {
+        let clinic = Clinic::new(BucketLength::Day);
+        let narrowing = Narrowing { valid_until: Some(Bucket::new(DAY - 1)), ..Narrowing::default() };
+        let parent = clinic.key(Some(DAY + 100), None);
+        let child = parent.delegate(clinic.authority.parameters(), &narrowing, Seed::new([4; 32])).unwrap();
+        let ends = moment(clinic.authority.parameters().terms(), child.valid_until().unwrap(), Edge::End);
+        let said = clinic.lacks(&child, DAY, &[]);
+        assert!(said[0].contains(&format!("ends with {ends}")), "{said:?}");
+    }
+
+    #[test]
+    fn what_is_another_authoritys_is_not_satisfied() {
+        let (clinic, mut other) = (Clinic::new(BucketLength::Day), Clinic::new(BucketLength::Day));
+        other.authority =
+            Authority::generate(AuthorityId([8; 16]), Schema::default(), Terms::default(), Seed::new([1; 32]));
+        let parameters = clinic.authority.parameters();
+        let policy = AccessPolicy::parse("role = doctor", parameters).unwrap();
+        let (sealed, _) = crate::seal(parameters, &policy, b"", Seed::new([3; 32])).unwrap();
+        assert!(clinic.key(None, None).satisfies(parameters, &sealed));
+        let theirs = other.key(None, None);
+        assert!(!theirs.satisfies(other.authority.parameters(), &sealed) && !theirs.satisfies(parameters, &sealed));
+        let next = clinic.authority.rotate(Schema::default(), Terms::default(), Seed::new([5; 32])).unwrap();
+        let grant = Grant { attributes: &clinic.attributes, valid_until: None, serial: None };
+        let newer = next.issue(&grant, Seed::new([6; 32])).unwrap();
+        assert!(!newer.satisfies(next.parameters(), &sealed));
+    }
 }

@@ -17,6 +17,7 @@ pub use error::{NameDefect, SyntaxError, TextDefect};
 pub(crate) use lexer::{Lexer, Spanned, Symbol, Token};
 pub(crate) use nearest::nearest;
 pub(crate) use normal::{MAX_NAME, MAX_VALUE, name, text};
+pub use quote::quoted;
 pub(crate) use quote::{KEYWORDS, Quoted, excerpt, is_start, render};
 
 /// Where in a text something stands. Its `Display` is a prefix for messages, empty if there is no text.

@@ -34,12 +34,7 @@ pub(crate) struct WholeFile {
 impl WholeFile {
     /// Starts a file. One that stands there already is refused at once unless `replace`.
     pub(crate) fn create(place: &Path, readers: Readers, replace: bool) -> Result<Self, FileError> {
-        if !replace && place.symlink_metadata().is_ok() {
-            return Err(FileError::at("create", place)(io::Error::new(
-                io::ErrorKind::AlreadyExists,
-                "it exists already; choose another name or remove it",
-            )));
-        }
+        check_free(place, replace)?;
         let mut builder = tempfile::Builder::new();
         builder.prefix(".wardkeep-").suffix(".part");
         permit(&mut builder, readers);
@@ -58,6 +53,17 @@ impl WholeFile {
         // The name too: a store that outlives its root key's folder entry is unreadable for ever.
         File::open(folder_of(&place)).and_then(|folder| folder.sync_all()).map_err(FileError::at("write", &place))
     }
+}
+
+/// That the name is free, or may be replaced: for whoever would do much work, or ask a server, before a file is begun.
+pub(crate) fn check_free(place: &Path, replace: bool) -> Result<(), FileError> {
+    if replace || place.symlink_metadata().is_err() {
+        return Ok(());
+    }
+    Err(FileError::at("create", place)(io::Error::new(
+        io::ErrorKind::AlreadyExists,
+        "it exists already; choose another name, remove it, or add `--force` where the command takes it",
+    )))
 }
 
 fn folder_of(place: &Path) -> &Path {

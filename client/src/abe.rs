@@ -18,11 +18,8 @@
 //! enough seals nothing. With [`Sealer::require_online`] the reader's attributes are not enough, and the key service
 //! decides at every opening too: that alone takes back what was sealed before.
 
-use wardkeep_abe::{AccessPolicy, PublicParameters};
-use wardkeep_envelope::batch::BatchSealer;
-use wardkeep_envelope::{
-    AbeRecipient, AllOf, DataKey, FileKey, RandomFailed, Randomness, Recipient, SealError, Sealer as Header,
-};
+use wardkeep_abe::PublicParameters;
+use wardkeep_envelope::{AbeRecipient, AllOf, FileKey, RandomFailed, Randomness, Recipient, SealError};
 use wardkeep_model::{EncryptionContext, KeyId};
 
 use crate::Client;
@@ -34,12 +31,16 @@ mod open;
 
 pub use error::AbeError;
 pub use key::Key;
-pub use open::{open, open_stream};
+pub use open::{Opening, open, open_batch, open_stream};
 /// The nouns of the library below, as far as they show here.
 pub use wardkeep_abe::{
-    AuthorityId, Bucket, BucketLength, DecodeError, PolicyError, PublicParameters as Parameters, RevocationError,
-    RevocationList, Serial, Terms,
+    AccessPolicy, AuthorityId, Bucket, BucketLength, DecodeError, PolicyError, PublicParameters as Parameters,
+    RevocationError, RevocationList, Serial, Terms,
 };
+/// What sealing and opening hands out: a header whose body the caller writes, batches, a body as a reader, and the data key
+/// of a decision of the key service.
+pub use wardkeep_envelope::batch::{BatchReader, BatchSealer, NotOpened, RecordSealError};
+pub use wardkeep_envelope::{DataKey, OpenReader, SealWriter, Sealer as Header};
 
 /// Seals under policies of one authority, always under its newest version; see [`Client::abe`].
 ///

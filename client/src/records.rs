@@ -335,7 +335,12 @@ pub(crate) fn context_bytes(context: &EncryptionContext) -> Result<Vec<u8>, Reco
 
 /// The context that an envelope claims. Passing it on is sound: unwrapping is bound to it.
 pub(crate) fn claimed_context<R: std::io::Read>(opener: &Opener<R>) -> Result<EncryptionContext, RecordError> {
-    let wire: Context = serde_json::from_slice(opener.claimed_context()).map_err(|_| WireContextError::Json)?;
+    context_of(opener.claimed_context())
+}
+
+/// A context as it stands in an envelope, read back.
+pub(crate) fn context_of(bytes: &[u8]) -> Result<EncryptionContext, RecordError> {
+    let wire: Context = serde_json::from_slice(bytes).map_err(|_| WireContextError::Json)?;
     Ok(context_from_wire(wire)?)
 }
 

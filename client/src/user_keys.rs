@@ -67,6 +67,14 @@ pub struct SealedKey {
     pub recipient: String,
 }
 
+/// A user key in the form in which it was answered.
+pub enum Answered {
+    /// The key itself: it was for the caller.
+    Open(Issued, Key),
+    /// Sealed for the public key that is registered for its holder.
+    Sealed(SealedKey),
+}
+
 /// Why no user key was had.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -142,15 +150,8 @@ impl UserKeys<'_> {
     pub async fn issue(&self, key: &KeyId, wish: &Wish) -> Result<(Issued, Key), UserKeyError> {
         let answer = self.ask(key, wish, None).await?;
         let issued = self.issued(key, wish, &answer)?;
-        match (answer.user_key, answer.sealed) {
-            (Some(file), None) => {
-                let opened = Key::from_bytes(file.expose())?;
-                self.check(&issued, &opened)?;
-                Ok((issued, opened))
-            }
-            (_, Some(SealedSecret { recipient, .. })) => Err(UserKeyError::Sealed { recipient }),
-            (None, None) => Err(UserKeyError::Mismatch { part: "key" }),
-        }
+        let opened = self.opened(&issued, answer)?;
+        Ok((issued, opened))
     }
 
     /// A user key for oneself, sealed for `holder`, so that not even the end of the TLS connection sees it; opened here.
@@ -186,6 +187,22 @@ impl UserKeys<'_> {
         let answer = self.ask(key, wish, None).await?;
         let issued = self.issued(key, wish, &answer)?;
         sealed(issued, answer)
+    }
+
+    /// A user key for the subject, whoever that is: sealed for somebody else ([`UserKeys::issue_for_another`]), in the clear
+    /// where the subject is the caller, as the server knows and the caller need not. For a program whose subject comes
+    /// from a setting.
+    ///
+    /// # Errors
+    /// [`UserKeyError`].
+    pub async fn issue_for_subject(&self, key: &KeyId, wish: &Wish) -> Result<Answered, UserKeyError> {
+        let answer = self.ask(key, wish, None).await?;
+        let issued = self.issued(key, wish, &answer)?;
+        if answer.sealed.is_some() {
+            return sealed(issued, answer).map(Answered::Sealed);
+        }
+        let opened = self.opened(&issued, answer)?;
+        Ok(Answered::Open(issued, opened))
     }
 
     /// `GET /v1/user-keys`: one page of what was issued, of one authority or subject or of all that the caller may see.
@@ -256,6 +273,19 @@ impl UserKeys<'_> {
             valid_until: valid_until.clone(),
             parameters: parameters.clone(),
         })
+    }
+
+    /// The key that an answer holds in the clear.
+    fn opened(&self, issued: &Issued, answer: IssuedUserKey) -> Result<Key, UserKeyError> {
+        match (answer.user_key, answer.sealed) {
+            (Some(file), None) => {
+                let opened = Key::from_bytes(file.expose())?;
+                self.check(issued, &opened)?;
+                Ok(opened)
+            }
+            (_, Some(SealedSecret { recipient, .. })) => Err(UserKeyError::Sealed { recipient }),
+            (None, None) => Err(UserKeyError::Mismatch { part: "key" }),
+        }
     }
 
     /// That the key is what the answer says, of the authority whose signing key is pinned; pins it where none is.

@@ -53,6 +53,19 @@ impl fmt::Display for Quoted<'_> {
     }
 }
 
+/// A value (or a name) as it is written into a policy or a list of attributes: in quotes and escaped where it has to be.
+/// Whoever puts a policy together from values of others takes this, or the values speak the language too.
+///
+/// ```
+/// let patient = r#"7" or role = "anybody"#;
+/// let policy = format!("patient = {}", wardkeep_abe::quoted(patient));
+/// assert_eq!(policy, r#"patient = "7\" or role = \"anybody""#);
+/// ```
+#[must_use]
+pub fn quoted(value: &str) -> impl fmt::Display + '_ {
+    Quoted(value)
+}
+
 /// The beginning of an input, for a message.
 pub(crate) fn excerpt(input: &str) -> String {
     let mut shown: String = input.chars().take(EXCERPT).map(seen).collect();
@@ -82,5 +95,48 @@ fn seen(letter: char) -> char {
         '\t' => ' ',
         unseen if is_unseen(unseen) => '\u{fffd}',
         letter => letter,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::{Attributes, Formula, Schema};
+
+    /// Whether a policy that asks for `value` reads as that one condition, and who has the value satisfies it.
+    fn stands_for_itself(value: &str) -> bool {
+        let text = format!("patient = {}", quoted(value));
+        let held = Attributes::parse(&text, &Schema::default()).unwrap();
+        let formula = Formula::parse(&text, &Schema::default()).unwrap();
+        let others = Attributes::parse("patient = other, role = anybody", &Schema::default()).unwrap();
+        formula.rows() == 1 && formula.evaluate(&held) && !formula.evaluate(&others)
+    }
+
+    #[test]
+    fn a_value_that_speaks_the_language_stays_a_value() {
+        for value in [
+            r#"7" or role = "anybody"#,
+            "7\" or role = anybody or patient = \"8",
+            "7 or role = anybody",
+            "[other, 7]",
+            "\\\"",
+            "or",
+            "7\nor role = anybody",
+            "\u{202e}ydobyna",
+            "2 of (role = anybody)",
+        ] {
+            assert!(stands_for_itself(value), "{value}");
+        }
+        assert_eq!(quoted("p-1").to_string(), "p-1", "no quotes where none are needed");
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_stays_a_value(value in "[ -~]{1,40}") {
+            prop_assume!(value != "other");
+            prop_assert!(stands_for_itself(&value));
+        }
     }
 }

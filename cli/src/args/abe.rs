@@ -6,7 +6,9 @@ pub(crate) mod remote;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
+use wardkeep_model::KeyId;
 
+use super::connection::Connection;
 use super::keys::Context;
 use crate::command::abe::text::Text;
 use crate::command::abe::when::When;
@@ -142,6 +144,8 @@ pub(crate) struct Public {
 pub(crate) struct Seal {
     #[command(flatten)]
     pub(crate) public: Public,
+    #[command(flatten)]
+    pub(crate) pin: remote::Pin,
     /// Who may open, as `role = doctor and level >= 3`; `@FILE` reads it from a file.
     #[arg(long, env = "WARDKEEP_ABE_POLICY", value_name = "POLICY")]
     pub(crate) policy: Text,
@@ -163,12 +167,12 @@ pub(crate) struct Seal {
 /// What is asked of a key beside its attributes.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Demands {
-    /// Ask for keys that are valid then or later: `today`, a date, a moment, or the number of a time bucket; without it
+    /// Ask for keys that are valid then or later: `today`, a date, a moment, or a time bucket as `bucket:20780`; without it
     /// keys are not asked whether they expired.
-    #[arg(long, env = "WARDKEEP_ABE_NOT_BEFORE", value_name = "DATE")]
+    #[arg(long, env = "WARDKEEP_ABE_NOT_BEFORE", value_name = "DATE", requires = "policy")]
     pub(crate) not_before: Option<When>,
     /// Shut out the keys of this signed list; asks for keys that are valid now, unless told otherwise.
-    #[arg(long, env = "WARDKEEP_ABE_REVOCATIONS", value_name = "FILE")]
+    #[arg(long, env = "WARDKEEP_ABE_REVOCATIONS", value_name = "FILE", requires = "policy")]
     pub(crate) revocations: Option<PathBuf>,
 }
 
@@ -176,7 +180,7 @@ pub(crate) struct Demands {
 #[derive(Debug, Args)]
 pub(crate) struct Open {
     /// The key file.
-    #[arg(long, env = "WARDKEEP_ABE_KEY", value_name = "FILE")]
+    #[arg(long, visible_alias = "key-file", env = "WARDKEEP_ABE_KEY", value_name = "FILE")]
     pub(crate) key: PathBuf,
     /// The protected file; `-` is standard input.
     #[arg(long = "in", env = "WARDKEEP_IN", value_name = "FILE")]
@@ -217,6 +221,9 @@ pub(crate) struct Revocations {
     /// Write the list here; public. A list that stands there is replaced.
     #[arg(long, env = "WARDKEEP_OUT", value_name = "FILE")]
     pub(crate) out: PathBuf,
+    /// Replace what stands there, although it is no list.
+    #[arg(long, env = "WARDKEEP_FORCE", value_parser = clap::builder::BoolishValueParser::new())]
+    pub(crate) force: bool,
     /// How many days sealing takes it for new enough.
     #[arg(long, env = "WARDKEEP_ABE_LIFE_DAYS", value_name = "NUMBER", default_value_t = 7,
           value_parser = clap::value_parser!(u32).range(1..=366))]
@@ -244,7 +251,7 @@ pub(crate) struct Rotate {
 #[derive(Debug, Args)]
 pub(crate) struct Delegate {
     /// The key file to derive from.
-    #[arg(long, env = "WARDKEEP_ABE_KEY", value_name = "FILE")]
+    #[arg(long, visible_alias = "key-file", env = "WARDKEEP_ABE_KEY", value_name = "FILE")]
     pub(crate) key: PathBuf,
     /// Write the derived key here, readable by its owner only.
     #[arg(long, env = "WARDKEEP_OUT", value_name = "FILE")]
@@ -280,7 +287,8 @@ pub(crate) struct Explain {
     #[arg(long, env = "WARDKEEP_ABE_POLICY", value_name = "POLICY")]
     pub(crate) policy: Text,
     /// The key file of a holder.
-    #[arg(long, env = "WARDKEEP_ABE_KEY", value_name = "FILE", conflicts_with_all = ["attributes", "schema", "parameters"])]
+    #[arg(long, visible_alias = "key-file", env = "WARDKEEP_ABE_KEY", value_name = "FILE",
+          conflicts_with_all = ["attributes", "schema", "parameters", "authority"])]
     pub(crate) key: Option<PathBuf>,
     /// The attributes of a holder, as `role = doctor, level = 3`; `@FILE` reads them from a file.
     #[arg(long, env = "WARDKEEP_ABE_ATTRIBUTES", value_name = "TEXT")]
@@ -291,6 +299,12 @@ pub(crate) struct Explain {
     /// Public parameters of an authority, which hold its declarations.
     #[arg(long, env = "WARDKEEP_ABE_PARAMETERS", value_name = "FILE")]
     pub(crate) parameters: Option<PathBuf>,
+    /// The same, of this authority of the key service, `ring/key`.
+    #[arg(long, env = "WARDKEEP_ABE_AUTHORITY", value_name = "KEY", value_parser = KeyId::parse,
+          conflicts_with_all = ["schema", "parameters"])]
+    pub(crate) authority: Option<KeyId>,
+    #[command(flatten)]
+    pub(crate) connection: Connection,
 }
 
 fn serial(text: &str) -> Result<SerialChoice, String> {

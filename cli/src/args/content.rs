@@ -6,6 +6,7 @@ use clap::Args;
 use wardkeep_model::KeyId;
 
 use super::abe::Demands;
+use super::abe::remote::signing_key;
 use super::connection::Connection;
 use super::keys::Context;
 use crate::command::abe::text::Text;
@@ -13,7 +14,7 @@ use crate::command::abe::text::Text;
 /// The file to work on.
 #[derive(Debug, Args)]
 pub(crate) struct Input {
-    /// The file.
+    /// The file; `-` is standard input.
     #[arg(value_name = "INPUT", required_unless_present = "named")]
     pub(crate) place: Option<PathBuf>,
     /// The file, named by a flag.
@@ -31,7 +32,7 @@ pub(crate) struct Encrypt {
     pub(crate) key: Option<KeyId>,
     #[command(flatten)]
     pub(crate) under: UnderPolicy,
-    /// The protected file; without it the input's name with `.wk` added.
+    /// The protected file, `-` for standard output; without it the input's name with `.wk` added.
     #[arg(long = "to", visible_alias = "out", short = 'o', env = "WARDKEEP_TO", value_name = "FILE")]
     pub(crate) to: Option<PathBuf>,
     /// Replace the protected file if it exists.
@@ -51,8 +52,11 @@ pub(crate) struct UnderPolicy {
     #[arg(long, env = "WARDKEEP_ABE_POLICY", value_name = "POLICY", requires = "parameters")]
     pub(crate) policy: Option<Text>,
     /// The authority's public parameters.
-    #[arg(long, env = "WARDKEEP_ABE_PARAMETERS", value_name = "FILE")]
+    #[arg(long, env = "WARDKEEP_ABE_PARAMETERS", value_name = "FILE", requires = "policy")]
     pub(crate) parameters: Option<PathBuf>,
+    /// The key that the authority signs with, in hexadecimal: parameters that another key signed are not taken.
+    #[arg(long, env = "WARDKEEP_ABE_SIGNING_KEY", value_name = "HEX", value_parser = signing_key, requires = "policy")]
+    pub(crate) signing_key: Option<[u8; 32]>,
     /// Ask for both: attributes that satisfy the policy, and a decision of the key service every time.
     #[arg(long, env = "WARDKEEP_ABE_REQUIRE_ONLINE", requires_all = ["policy", "key"],
           value_parser = clap::builder::BoolishValueParser::new())]
@@ -67,9 +71,10 @@ pub(crate) struct Decrypt {
     #[command(flatten)]
     pub(crate) input: Input,
     /// Open with this key file for attributes, off line where the file allows it.
-    #[arg(long, env = "WARDKEEP_ABE_KEY", value_name = "FILE")]
+    #[arg(long, visible_alias = "key-file", env = "WARDKEEP_ABE_KEY", value_name = "FILE")]
     pub(crate) abe_key: Option<PathBuf>,
-    /// The opened file; without it the input's name without `.wk`.
+    /// The opened file, `-` for standard output, whose reader must wait for exit code 0; without it the input's name
+    /// without `.wk`.
     #[arg(long = "to", visible_alias = "out", short = 'o', env = "WARDKEEP_TO", value_name = "FILE")]
     pub(crate) to: Option<PathBuf>,
     /// Replace the opened file if it exists.

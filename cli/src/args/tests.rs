@@ -68,3 +68,21 @@ fn names_are_checked_before_anything_is_sent() {
     assert!(Cli::try_parse_from(["wardkeep", "server", "--config", "x", "init"]).is_err());
     assert!(Cli::try_parse_from(["wardkeep", "server", "init", "--data", "d", "--head", "h"]).is_ok());
 }
+
+#[test]
+fn a_key_file_has_one_name_everywhere() {
+    for line in [
+        &["abe", "local", "open", "--in", "i", "--out", "o"][..],
+        &["abe", "local", "delegate", "--out", "o"],
+        &["abe", "explain", "--policy", "a = b"],
+        &["abe", "open", "--in", "i", "--out", "o"],
+        &["decrypt", "i"],
+    ] {
+        let line = [&["wardkeep"], line, &["--key-file", "k"]].concat();
+        assert!(Cli::try_parse_from(&line).is_ok(), "{line:?}");
+    }
+    // A switch here, a key there: two names.
+    let seal = ["wardkeep", "abe", "seal", "--key", "r/k", "--policy", "a = b", "--in", "i", "--out", "o"];
+    assert!(Cli::try_parse_from([&seal[..], &["--online-key", "r/wrap"]].concat()).is_ok());
+    assert!(Cli::try_parse_from([&seal[..], &["--online-key"]].concat()).is_err());
+}

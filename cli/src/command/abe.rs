@@ -26,7 +26,7 @@ pub(crate) use error::AbeError;
 use super::CommandError;
 use crate::args::abe::{Abe, Demands, Local};
 use crate::installation::Machine;
-use crate::output::Format;
+use crate::output::{self, Format};
 use error::InText as _;
 use text::Text;
 use when::{Edge, When};
@@ -51,7 +51,7 @@ pub(crate) fn run(format: Format, verb: Abe) -> Result<(), CommandError> {
         Abe::Open(args) => mixed::open(format, args),
         Abe::Revocations(args) => authority::revocations(format, args),
         Abe::Inspect(args) => inspect::run(format, &args),
-        Abe::Explain(args) => explain::run(format, &args),
+        Abe::Explain(args) => explain::run(format, args),
     }
 }
 
@@ -82,6 +82,12 @@ fn policy(
     let mut policy = parsed.map_err(|error| error.in_text(&text, file.map(|path| path.as_path())))?;
     // A list goes with a bucket: what expired has left it.
     let asked = demands.not_before.or(demands.revocations.as_ref().map(|_| When::Now));
+    if asked.is_none() {
+        output::remark(
+            "wardkeep: whoever ever had a key with these attributes opens this, expired and revoked ones too: \
+             `--not-before today` and `--revocations LIST` shut those out",
+        );
+    }
     if let Some(when) = asked {
         policy = policy.valid_from(when.bucket(Edge::Start, parameters.terms(), now(machine))?);
     }

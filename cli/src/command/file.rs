@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 
 use indicatif::ProgressBar;
 use serde::Serialize;
-use wardkeep_envelope::{CHUNK, OpenError};
+use wardkeep_client::RecordError;
+use wardkeep_envelope::{AllOfStanza, CHUNK, OpenError, Opener, Stanza, StanzaKind};
 use zeroize::Zeroizing;
 
 use super::abe::AbeError;
@@ -18,7 +19,7 @@ use crate::error::FileError;
 use crate::output::{self, Format, OutputError};
 use crate::progress;
 use crate::stop::sweep_when_told;
-use crate::whole_file::{Readers, WholeFile};
+use crate::whole_file::{self, Readers, WholeFile};
 
 /// What is added to a protected file's name.
 const ENDING: &str = "wk";
@@ -34,17 +35,17 @@ struct Done {
 pub(crate) fn encrypt(format: Format, args: Encrypt) -> Result<(), CommandError> {
     let Encrypt { input, key, under, to, force, context, connection } = args;
     let input = named(input);
-    let place = to.unwrap_or_else(|| with_ending(&input));
+    let place = to.map_or_else(|| with_ending(&input), Ok)?;
     let context = context::of(&context)?;
     if let (Some(policy), Some(parameters)) = (under.policy, under.parameters) {
-        let (demands, require_online) = (under.demands, under.require_online);
-        let sealing = Sealing { parameters, policy, demands, key, require_online, context };
+        let (demands, require_online, signing_key) = (under.demands, under.require_online, under.signing_key);
+        let sealing = Sealing { parameters, signing_key, policy, demands, key, require_online, context };
         return mixed::encrypt(format, &sealing, Places { input, place, force }, &connection);
     }
     let key = key.ok_or(CommandError::OneOf { flags: "`--key`, or `--policy` and `--parameters`" })?;
     sweep_when_told()?;
-    let source = Watched::open(&input, "encrypting")?;
-    let target = Target::create(&place, Readers::Anyone, force)?;
+    let source = Watched::open_or_stdin(&input, "encrypting")?;
+    let target = Target::create_or_stdout(&place, Readers::Anyone, force)?;
     let done =
         with_client(
             &connection,
@@ -64,12 +65,46 @@ pub(crate) fn decrypt(format: Format, args: Decrypt) -> Result<(), CommandError>
     if let Some(key) = abe_key {
         return mixed::decrypt(format, &key, Places { input, place, force }, &connection);
     }
+    Target::check(&place, force)?;
     // Whatever ends it before its time, no plaintext stays.
     sweep_when_told()?;
-    let source = Watched::open(&input, "decrypting")?;
-    let target = Target::create(&place, Readers::Owner, force)?;
+    let source = for_the_server(Watched::open_or_stdin(&input, "decrypting")?)?;
+    let target = Target::create_or_stdout(&place, Readers::Owner, force)?;
     let done = with_client(&connection, |client| async move { Ok(client.read_stream(source, target, None).await?) })?;
     finish(format, done.output, place, done.bytes)
+}
+
+/// The whole input again, once its header was looked at: what the key service cannot open alone is not sent to it. It
+/// would put a decision on record, and release a data key that is of no use.
+fn for_the_server(mut source: Watched) -> Result<impl Read + Send + use<>, CommandError> {
+    let mut seen = Vec::new();
+    let read = Opener::from_reader(Noted { source: &mut source, seen: &mut seen });
+    let stanzas = read.map_err(RecordError::from)?.stanzas().to_vec();
+    let under_policy = |stanza: &Stanza| match AllOfStanza::read(stanza) {
+        Some(Ok(combined)) => combined.parts().iter().any(|part| part.kind() == StanzaKind::ABE),
+        _ => stanza.kind() == StanzaKind::ABE,
+    };
+    match stanzas.iter().any(|stanza| matches!(stanza.kind(), StanzaKind::KMS)) {
+        true => {}
+        false if stanzas.iter().any(under_policy) => return Err(AbeError::NeedsKey.into()),
+        false if stanzas.iter().any(|stanza| stanza.kind() == StanzaKind::ALL_OF) => {}
+        false => return Err(AbeError::NoVerb.into()),
+    }
+    Ok(io::Cursor::new(seen).chain(source))
+}
+
+/// A reader that notes what was read.
+struct Noted<'a> {
+    source: &'a mut Watched,
+    seen: &'a mut Vec<u8>,
+}
+
+impl Read for Noted<'_> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let count = self.source.read(out)?;
+        self.seen.extend_from_slice(out.get(..count).unwrap_or_default());
+        Ok(count)
+    }
 }
 
 /// The input, wherever on the command line it stands; it takes exactly one of the two.
@@ -120,16 +155,20 @@ fn written(error: io::Error, to: &Path) -> CommandError {
     if to == Path::new("-") { OutputError::from(error).into() } else { FileError::at("write", to)(error).into() }
 }
 
-fn with_ending(input: &Path) -> PathBuf {
+fn with_ending(input: &Path) -> Result<PathBuf, CommandError> {
+    if input == Path::new("-") {
+        return Err(CommandError::Nameless);
+    }
     let mut name = input.as_os_str().to_owned();
     name.push(".");
     name.push(ENDING);
-    PathBuf::from(name)
+    Ok(PathBuf::from(name))
 }
 
 fn without_ending(input: &Path) -> Result<PathBuf, CommandError> {
     match input.extension() {
         Some(ending) if ending == ENDING => Ok(input.with_extension("")),
+        None if input == Path::new("-") => Err(CommandError::Nameless),
         _ => Err(CommandError::NoName { path: input.to_owned() }),
     }
 }
@@ -154,6 +193,11 @@ impl Target {
         } else {
             Self::create(place, readers, force)
         }
+    }
+
+    /// That it can be created there, before anybody is asked for anything.
+    pub(super) fn check(place: &Path, force: bool) -> Result<(), FileError> {
+        if place == Path::new("-") { Ok(()) } else { whole_file::check_free(place, force) }
     }
 
     fn of(sink: Sink) -> Self {
@@ -251,9 +295,10 @@ mod tests {
 
     #[test]
     fn names_of_outputs_follow_those_of_inputs() {
-        assert_eq!(with_ending(Path::new("a/scan.pdf")), Path::new("a/scan.pdf.wk"));
+        assert_eq!(with_ending(Path::new("a/scan.pdf")).unwrap(), Path::new("a/scan.pdf.wk"));
         assert_eq!(without_ending(Path::new("a/scan.pdf.wk")).unwrap(), Path::new("a/scan.pdf"));
         assert!(without_ending(Path::new("a/scan.pdf")).is_err());
+        assert!(with_ending(Path::new("-")).is_err() && without_ending(Path::new("-")).is_err());
     }
 
     #[test]

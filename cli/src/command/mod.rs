@@ -73,6 +73,9 @@ pub(crate) enum CommandError {
     /// No output was named, and none follows from the input.
     #[error("`{}` does not end in `.wk`: name the output with `--to`", path.display())]
     NoName { path: PathBuf },
+    /// Standard input, and no output was named.
+    #[error("standard input has no name to make another of: name the output with `--to`, `-` for standard output")]
+    Nameless,
     /// Two flags that exclude each other, or none of both.
     #[error("give exactly one of {flags}")]
     OneOf { flags: &'static str },

@@ -81,21 +81,12 @@ pub(crate) enum DemoError {
     /// Getting a user key.
     #[error(transparent)]
     UserKey(#[from] wardkeep_client::UserKeyError),
-    /// Reading a user key.
-    #[error("the user key cannot be used: {0}")]
-    Key(#[from] wardkeep_abe::DecodeError),
     /// Reading the attributes of a user key.
     #[error("the attributes of the user key cannot be read: {0}")]
     Attributes(#[from] wardkeep_abe::AttributeError),
-    /// Sealing a batch.
-    #[error(transparent)]
-    Seal(#[from] wardkeep_envelope::SealError),
-    /// Sealing a record of it.
+    /// Sealing a record of a batch.
     #[error(transparent)]
     Record(#[from] wardkeep_envelope::batch::RecordSealError),
-    /// Opening a batch.
-    #[error(transparent)]
-    Open(#[from] wardkeep_envelope::OpenError),
     /// A thread ended before its work did.
     #[error("a worker of the demo stopped before it was done")]
     Stopped,
@@ -141,7 +132,7 @@ pub(crate) fn run(format: Format, args: &Demo) -> Result<(), CommandError> {
     drop(runtime);
     let report = played?;
     report.show(format)?;
-    if !report.sealed.holds() {
+    if !report.sealed.holds(report.resources()) {
         return Err(DemoError::Sealed.into());
     }
     if report.different > 0 {
@@ -190,7 +181,7 @@ async fn play(
     report.reopened = renewal::reopen(&records, &cast).await?;
 
     say("Sealing every one under a formula of its own, for readers who are off line; three try each.")?;
-    let (sealed, kept) = sealed::play(source, &cast).await?;
+    let (sealed, kept) = sealed::play(source, &cast, &folder.join("sealed")).await?;
     report.sealed = sealed;
 
     let verdict = cast.administrator.with_deadline(VERIFY_LIMIT).audit().verify().await?;

@@ -110,6 +110,11 @@ impl Report {
         self.rates.rewrapped = watch.rate(count);
     }
 
+    /// How many resources there are.
+    pub(crate) fn resources(&self) -> u64 {
+        self.resources
+    }
+
     /// Prints it.
     pub(crate) fn show(&self, format: Format) -> Result<(), CommandError> {
         if format != Format::Table {
@@ -128,18 +133,24 @@ impl Report {
     }
 
     /// What came of sealing for readers off line.
-    fn sealed_rows(&self) -> [(&'static str, String); 4] {
-        let Sealed { resources, formulas, batches, disagree, revoked_opens, expired_opens, tries, seconds, .. } =
-            &self.sealed;
-        let without = if self.sealed.without_server { "a file opens" } else { "A FILE DOES NOT OPEN" };
+    fn sealed_rows(&self) -> [(&'static str, String); 5] {
+        let Sealed { resources, formulas, batches, disagree, sample, seconds, .. } = &self.sealed;
+        let Sealed { revoked_opens, revoked_tries, last_opens, expired_opens, expired_tries, .. } = &self.sealed;
+        let without = if self.sealed.without_server { "files open" } else { "FILES DO NOT OPEN" };
         [
             (
                 "sealed by formula",
                 format!("{resources} under {formulas} formulas, {batches} batches, in {seconds:.1} s"),
             ),
             ("against plain evaluation", format!("{disagree} differ, over three readers")),
-            ("revoked, expired keys", format!("opened {} of {tries}", revoked_opens + expired_opens)),
-            ("without the server", without.to_owned()),
+            ("a revoked key", format!("opens {revoked_opens} of {revoked_tries} sealed afterwards")),
+            (
+                "keys at their end",
+                format!(
+                    "open {last_opens} of {expired_tries} sealed for their last moment, {expired_opens} of {expired_tries} for the next"
+                ),
+            ),
+            ("without the server", format!("{without}, a key and {sample} resources")),
         ]
     }
 

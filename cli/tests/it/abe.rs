@@ -103,22 +103,6 @@ fn five_commands_from_nothing_to_an_opened_file() {
 }
 
 #[test]
-fn the_readme_s_five_commands_run_as_they_stand() {
-    let page = include_str!("../../../README.md");
-    let (_, section) = page.split_once("## Attribute-based encryption in five commands").unwrap();
-    let (_, rest) = section.split_once("```sh\n").unwrap();
-    let (script, _) = rest.split_once("```").unwrap();
-    assert_eq!(script.matches("wardkeep abe").count(), 4, "and the one that makes the file");
-    let ground = Ground::bare();
-    let bin = PathBuf::from(env!("CARGO_BIN_EXE_wardkeep")).parent().unwrap().to_owned();
-    let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
-    let mut shell = std::process::Command::new("sh");
-    let output = shell.args(["-ec", script]).current_dir(ground.0.path()).env("PATH", path).output().unwrap();
-    assert_eq!(code(&output), 0, "{}", stderr(&output));
-    assert_eq!(ground.read("again.txt"), b"potassium 4.1 mmol/l\n");
-}
-
-#[test]
 fn declarations_are_read_and_their_mistakes_shown_with_their_place() {
     let ground = Ground::bare();
     ground.write("schema", "level: number(8)\ngroups: text set\ndept: enum(a, b) negatable\n");
@@ -200,6 +184,38 @@ fn keys_expire_and_what_was_sealed_earlier_stays_open_to_them() {
         ["abe", "local", "issue", "--dir", "authority", "--attributes", "a = b", "--out", "late", "--valid-until"];
     assert!(ground.refused(1, &[&args[..], &["2999-01-01"]].concat()).contains("beyond"));
     ground.refused(1, &[&args[..], &["someday"]].concat());
+    // A year is no bucket of 1975.
+    for year in ["2026", "20300131"] {
+        assert!(ground.refused(1, &[&args[..], &[year]].concat()).contains("bucket:"), "{year}");
+    }
+    ground.seal("role = doctor", "by-bucket", &["--not-before", "bucket:20780"]);
+    assert_eq!(ground.ok(&["abe", "inspect", "by-bucket"])["opened_by_any_of"][0]["not_before_bucket"], 20_780);
+    // What ended before it began is issued, for archives, and said to be so.
+    let past = ground.run(&[&args[..], &["2020-02-29"]].concat());
+    assert!(code(&past) == 0 && stderr(&past).contains("2020-02-29T23:59:59Z, before now"), "{}", stderr(&past));
+    let today = ground.run(&[&args[..], &["today", "--force"]].concat());
+    assert!(code(&today) == 0 && stderr(&today).is_empty(), "{}", stderr(&today));
+}
+
+#[test]
+fn a_list_replaces_a_list_and_nothing_else() {
+    let ground = Ground::new();
+    let args = ["abe", "local", "revocations", "--dir", "authority", "--out"];
+    let list = |out: &str, more: &[&str]| ground.run(&[&args[..], &[out], more].concat());
+    assert_eq!((code(&list("list", &[])), code(&list("list", &[]))), (0, 0));
+    ground.write("letter", "dear all");
+    ground.write("empty", "");
+    std::os::unix::fs::symlink(ground.place("list"), ground.place("link")).unwrap();
+    for other in ["authority/authority.key", "authority/parameters.wkpp", "letter", "empty", "link", "authority"] {
+        let before = std::fs::read(ground.place(other)).ok();
+        let said = ground.refused(1, &[&args[..], &[other]].concat());
+        assert!(said.contains("list of revoked keys") && said.contains("--force"), "{said}");
+        assert_eq!(std::fs::read(ground.place(other)).ok(), before, "{other}");
+    }
+    assert_eq!(code(&list("letter", &["--force"])), 0);
+    assert!(ground.read("letter").starts_with(b"WKABERL"));
+    let numbers = ground.ok(&["abe", "inspect", "letter", "--parameters", "authority/parameters.wkpp"]);
+    assert_eq!(numbers["number"], 3, "a refusal numbers no list");
 }
 
 #[test]
@@ -243,6 +259,28 @@ fn a_revoked_serial_opens_nothing_sealed_with_the_list() {
     let shown = ground.ok(&["abe", "inspect", "revoked.list", "--parameters", "authority/parameters.wkpp"]);
     assert_eq!(shown["revoked"], serde_json::json!([1]));
     assert!(ground.refused(1, &["abe", "inspect", "revoked.list"]).contains("--parameters"));
+}
+
+#[test]
+fn a_folder_whose_master_key_is_elsewhere_keeps_its_ledger() {
+    let ground = Ground::new();
+    let ledger = || ground.read("authority/serials.json");
+    std::fs::rename(ground.place("authority/authority.key"), ground.place("safe")).unwrap();
+    // Nothing was numbered yet: there is nothing to lose.
+    ground.ok(&["abe", "local", "setup", "--dir", "authority"]);
+    ground.issue("role = doctor", "key", &["--serial", "auto"]);
+    let before = ledger();
+    std::fs::rename(ground.place("authority/authority.key"), ground.place("safe-2")).unwrap();
+    let said = ground.refused(1, &["abe", "local", "setup", "--dir", "authority"]);
+    assert!(said.contains("serials.json") && said.contains("put that back"), "{said}");
+    assert_eq!(ledger(), before);
+    // A list alone is a number that must not come twice.
+    ground.ok(&["abe", "local", "setup", "--dir", "second"]);
+    ground.ok(&["abe", "local", "revocations", "--dir", "second", "--out", "list"]);
+    std::fs::remove_file(ground.place("second/authority.key")).unwrap();
+    ground.refused(1, &["abe", "local", "setup", "--dir", "second"]);
+    std::fs::rename(ground.place("safe-2"), ground.place("authority/authority.key")).unwrap();
+    assert_eq!(ground.issue("role = doctor", "key-2", &["--serial", "auto"])["serial"], 1);
 }
 
 #[test]

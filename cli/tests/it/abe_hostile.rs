@@ -240,6 +240,8 @@ fn a_list_that_is_stale_from_the_future_or_not_the_authority_s_seals_nothing() {
         (now - 900, now - 1, "due for renewal"),
         (now + 4000, now + 9000, "check the clock"),
         (0, 1, "fetch the newest"),
+        // Moments as people write them.
+        (0, 2, "renewal at 1970-01-01T00:00:02Z"),
     ] {
         let list = authority.revocation_list(Dates { number: 1, issued_at, next_update }, [].into()).unwrap();
         ground.write("dated", list.to_bytes());

@@ -12,6 +12,13 @@ use crate::dev::{Dev, text};
 /// What the bundle of `dev` lets its administrator's keys say.
 const MINE: &str = r#"user = "User::\"admin\"""#;
 const ANAS: &str = r#"user = "User::\"ana\"""#;
+const ANA: &str = r#"User::"ana""#;
+/// Ana may have keys, and the administrator may have them issued for her.
+const FOR_ANA: &str = r#"
+    permit (principal == User::"ana", action == Wardkeep::Action::"IssueUserKey", resource);
+    permit (principal == User::"admin", action == Wardkeep::Action::"IssueUserKeyFor", resource);
+    permit (principal == User::"admin", action == Wardkeep::Action::"actFor", resource == User::"ana");
+"#;
 
 /// A server with the authority `dev/abe`, and a folder to work in.
 struct Scene {
@@ -69,7 +76,12 @@ fn mode(scene: &Scene, name: &str) -> u32 {
     std::fs::metadata(scene.ground.place(name)).unwrap().permissions().mode() & 0o777
 }
 
-/// An RSA key pair's files, made by the machine's own tool as a custodian would.
+fn set_mode(scene: &Scene, name: &str, mode: u32) {
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::set_permissions(scene.ground.place(name), std::fs::Permissions::from_mode(mode)).unwrap();
+}
+
+/// An RSA key pair's files, in the forms that `openssl genpkey` and `openssl pkey -pubout` write.
 fn custodian(scene: &Scene, name: &str) {
     use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der, PublicKeyX509Der};
     use aws_lc_rs::rsa::{KeySize, PrivateDecryptingKey};
@@ -82,6 +94,7 @@ fn custodian(scene: &Scene, name: &str) {
         format!("-----BEGIN {kind}-----\n{text}\n-----END {kind}-----\n")
     };
     scene.ground.write(&format!("{name}.pem"), pem("PRIVATE KEY", private.as_ref()));
+    set_mode(scene, &format!("{name}.pem"), 0o600);
     scene.ground.write(&format!("{name}.pub"), pem("PUBLIC KEY", public.as_ref()));
 }
 
@@ -139,6 +152,16 @@ fn revoked_keys_open_nothing_more_with_a_server_or_its_list() {
     scene.ground.refused(3, &open("one.key", "local", "x"));
     scene.ground.ok(&open("other.key", "local", "opened-4"));
 
+    // Each replaces its own kind, and nothing else without `--force`.
+    for (verb, other) in [(&["abe", "authority", "parameters"][..], "list"), (&["abe", "revocations"], "parameters")] {
+        let own = if other == "list" { "parameters" } else { "list" };
+        let fetch = |out: &'static str| [verb, &["--key", "dev/abe", "--out", out]].concat();
+        scene.ok(&fetch(own));
+        let before = (scene.ground.read(other), scene.ground.read("one.key"));
+        assert!(scene.refused(1, &fetch(other)).contains("--force"));
+        assert!(scene.refused(1, &fetch("one.key")).contains("--force"));
+        assert_eq!((scene.ground.read(other), scene.ground.read("one.key")), before);
+    }
     // A signing key that is not the authority's: the server is not what it should be.
     let right = shown["signing_key"].as_str().unwrap();
     let wrong = "0".repeat(64);
@@ -166,7 +189,7 @@ fn attributes_and_a_decision_of_the_server() {
     let scene = Scene::start();
     scene.ok(&["key", "create", "dev/wrap", "--spec", "aes-256-gcm", "--usage", "wrap"]);
     scene.issue("mine.key", &[]);
-    scene.seal(MINE, "both", &["--require-online", "dev/wrap"]);
+    scene.seal(MINE, "both", &["--online-key", "dev/wrap"]);
     let said = scene.ground.refused(1, &open("mine.key", "both", "x"));
     assert!(said.contains("WARDKEEP_ADDRESS"), "the server has to be asked: {said}");
     scene.ok(&open("mine.key", "both", "opened"));
@@ -206,6 +229,12 @@ fn exit_codes_tell_a_denial_from_a_mistake_and_from_the_server() {
     scene.refused(2, &seal(MINE, &["--key", "dev/abe", "--address", "https://127.0.0.1:1"]));
     scene.refused(1, &seal(MINE, &["--key", "no-slash"]));
     assert!(!scene.ground.place("x").exists());
+}
+
+#[test]
+fn what_cannot_be_issued_or_exported_is_refused_before_it_costs_anything() {
+    let scene = Scene::start();
+    scene.issue("mine.key", &[]);
     // Nobody acts for who is not there; and a life that is no life.
     let issue = ["abe", "key", "issue", "--key", "dev/abe", "--out", "x"];
     scene.refused(3, &[&issue[..], &["--subject", r#"User::"nobody""#]].concat());
@@ -218,14 +247,57 @@ fn exit_codes_tell_a_denial_from_a_mistake_and_from_the_server() {
         &["abe", "key", "revoke", "--key", "dev/abe"][..],
         &["abe", "key", "revoke", "--key", "dev/abe", "--serial", "1", "--of", r#"User::"a""#],
         &["abe", "key", "revoke", "--key", "dev/abe", "--key-version", "1", "--of", r#"User::"a""#],
-        &["abe", "authority", "escrow", "--key", "dev/abe", "--threshold", "1", "--shares", "2", "--dir", "d"],
-        &["abe", "authority", "escrow", "--key", "dev/abe", "--threshold", "2", "--shares", "17", "--dir", "d"],
+        &[
+            "abe",
+            "authority",
+            "escrow",
+            "--key",
+            "dev/abe",
+            "--threshold",
+            "1",
+            "--shares",
+            "2",
+            "--dir",
+            "d",
+            "--plain",
+        ],
+        &[
+            "abe",
+            "authority",
+            "escrow",
+            "--key",
+            "dev/abe",
+            "--threshold",
+            "2",
+            "--shares",
+            "17",
+            "--dir",
+            "d",
+            "--plain",
+        ],
+        &[
+            "abe",
+            "authority",
+            "escrow",
+            "--key",
+            "dev/abe",
+            "--threshold",
+            "3",
+            "--shares",
+            "2",
+            "--dir",
+            "d",
+            "--plain",
+        ],
         &["abe", "authority", "combine", "--dir", "d"],
         &["abe", "open", "--key-file", "plain", "--in", "plain", "--out", "x"],
         &["abe", "recipient", "get", "nobody"],
     ] {
         scene.refused(1, bad);
     }
+    let few = ["abe", "authority", "escrow", "--key", "dev/abe", "--threshold", "2", "--shares", "3", "--dir", "d"];
+    assert!(scene.refused(1, &[&few[..], &["--recipient", "plain"]].concat()).contains("1 recipients for 3 shares"));
+    assert!(!scene.ground.place("d").exists(), "nothing was asked, nothing made");
     scene.refused(2, &["abe", "recipient", "get", r#"User::"nobody""#]);
 }
 
@@ -242,9 +314,13 @@ fn shares_make_a_folder_that_issues() {
     let recipients = ["--recipient", "ida.pub", "--recipient", "jan.pub", "--recipient", "kim.pub"];
     let shares = scene.ok(&[&escrow[..], &recipients, &["--dir", "sealed"]].concat());
     assert_eq!(shares.as_array().unwrap().len(), 3);
-    scene.ok(&[&escrow[..], &["--dir", "plain-shares"]].concat());
-    assert_eq!(mode(&scene, "plain-shares/share-2"), 0o600);
+    // In the clear on purpose alone.
     scene.refused(1, &[&escrow[..], &["--dir", "plain-shares"]].concat());
+    scene.refused(1, &[&escrow[..], &recipients, &["--plain", "--dir", "plain-shares"]].concat());
+    assert!(!scene.ground.place("plain-shares").exists());
+    scene.ok(&[&escrow[..], &["--plain", "--dir", "plain-shares"]].concat());
+    assert_eq!(mode(&scene, "plain-shares/share-2"), 0o600);
+    scene.refused(1, &[&escrow[..], &["--plain", "--dir", "plain-shares"]].concat());
 
     let combine = ["abe", "authority", "combine", "--dir"];
     let of = |dir: &'static str, rest: &[&'static str]| [&combine[..], &[dir], rest].concat();
@@ -275,37 +351,147 @@ fn shares_make_a_folder_that_issues() {
     // What was revoked stays revoked, and list numbers go on.
     let list = scene.ground.ok(&["abe", "local", "revocations", "--dir", "back", "--out", "list-2"]);
     assert_eq!((list["number"].as_u64(), list["revoked"].as_u64()), (Some(2), Some(1)));
-    // With a serial that is known to be free.
+    // A key that the service issued, and that this folder has never seen.
+    scene.issue("other.key", &[]);
+    scene.seal(MINE, "before", &["--without-revocations"]);
+    scene.ground.ok(&["abe", "local", "revoke", "--dir", "back", "--serial", "2"]);
+    let list = scene.ground.ok(&["abe", "local", "revocations", "--dir", "back", "--out", "list-3"]);
+    assert_eq!((list["number"].as_u64(), list["revoked"].as_u64()), (Some(3), Some(2)));
+    let seal = ["abe", "local", "seal", "--dir", "back", "--policy", MINE, "--in", "plain", "--out", "after"];
+    scene.ground.ok(&[&seal[..], &["--revocations", "list-3"]].concat());
+    assert!(scene.ground.refused(3, &open("other.key", "after", "x")).contains("revocation list 3"));
+    scene.ground.ok(&open("other.key", "before", "still-open"));
+    // With a serial that is known to be free; what lies beyond it was given to nobody.
     let rest = ["plain-shares/share-2", "plain-shares/share-3", "--next-serial", "7"];
     assert_eq!(code(&scene.ground.run(&of("free", &rest))), 0);
     let issue =
         ["abe", "local", "issue", "--dir", "free", "--attributes", MINE, "--out", "free.key", "--serial", "auto"];
     assert_eq!(scene.ground.ok(&issue)["serial"], 7);
+    scene.ground.ok(&["abe", "local", "revoke", "--dir", "free", "--serial", "2,6,7"]);
+    let said = scene.ground.refused(1, &["abe", "local", "revoke", "--dir", "free", "--serial", "8"]);
+    assert!(said.contains("serial 8 was never given"), "{said}");
     scene.ground.refused(1, &of("free", &rest));
 }
 
-#[test]
-fn a_registered_key_is_put_shown_and_removed_and_sealed_keys_are_opened() {
-    let scene = Scene::start();
-    custodian(&scene, "ana");
-    let ana = r#"User::"ana""#;
-    scene.refused(2, &["abe", "recipient", "put", ana, "--recipient", "ana.pub"]);
+/// An entity for Ana, and her public key registered where `register`.
+fn ana(scene: &Scene, register: bool) {
     scene.ground.write("ana.json", r#"[{"uid":{"type":"User","id":"ana"},"attrs":{},"parents":[],"tags":{}}]"#);
     scene.ok(&["entity", "put", text(&scene.ground.place("ana.json"))]);
-    let put = scene.ok(&["abe", "recipient", "put", ana, "--recipient", "ana.pub"]);
-    assert_eq!(scene.ok(&["abe", "recipient", "get", ana])["fingerprint"], put["fingerprint"]);
-    scene.refused(1, &["abe", "recipient", "put", ana, "--recipient", "plain"]);
-    scene.ok(&["abe", "recipient", "delete", ana]);
-    scene.refused(2, &["abe", "recipient", "get", ana]);
+    custodian(scene, "ana");
+    if register {
+        scene.ok(&["abe", "recipient", "put", ANA, "--recipient", "ana.pub"]);
+    }
+}
 
-    // A key for oneself, sealed for a private key of one's own.
-    scene.issue("mine.key", &["--private-key", "ana.pem"]);
+#[test]
+fn a_registered_key_is_put_shown_and_removed() {
+    let scene = Scene::start();
+    custodian(&scene, "early");
+    scene.refused(2, &["abe", "recipient", "put", ANA, "--recipient", "early.pub"]);
+    ana(&scene, false);
+    let put = scene.ok(&["abe", "recipient", "put", ANA, "--recipient", "ana.pub"]);
+    assert_eq!(scene.ok(&["abe", "recipient", "get", ANA])["fingerprint"], put["fingerprint"]);
+    scene.refused(1, &["abe", "recipient", "put", ANA, "--recipient", "plain"]);
+    scene.ok(&["abe", "recipient", "delete", ANA]);
+    scene.refused(2, &["abe", "recipient", "get", ANA]);
+}
+
+#[test]
+fn a_key_for_somebody_else_is_opened_by_them_alone() {
+    let scene = Scene::start();
+    scene.dev.json(&["policy", "load", text(&scene.dev.bundle("bundle", "", "", FOR_ANA)), "--activate"]);
+    ana(&scene, true);
+    custodian(&scene, "jan");
+    let issued = scene.issue("for-ana", &["--subject", ANA]);
+    let registered = scene.ok(&["abe", "recipient", "get", ANA]);
+    assert_eq!((&issued["sealed_for"], &issued["serial"]), (&registered["fingerprint"], &1.into()));
+    assert!(issued["attributes"].as_str().unwrap().contains("ana"), "{issued}");
+    scene.seal(ANAS, "anas", &[]);
+    // What whoever asked for it holds, is no key.
+    scene.ground.refused(1, &open("for-ana", "anas", "x"));
+
+    let shown = scene.ok(&["abe", "authority", "parameters", "--key", "dev/abe", "--out", "parameters"]);
+    let (right, wrong) = (shown["signing_key"].as_str().unwrap(), "0".repeat(64));
+    let unseal = |key: &'static str, more: &[&str]| {
+        let args = ["abe", "key", "unseal", "--in", "for-ana", "--private-key", key, "--out", "x"];
+        scene.ground.run(&[&args, more].concat())
+    };
+    for refused in [unseal("jan.pem", &[]), unseal("ana.pem", &["--signing-key", &wrong])] {
+        assert!(code(&refused) == 1 && !scene.ground.place("x").exists(), "{}", stderr(&refused));
+    }
+    // A private key that others can read, or in another form, with the remedy.
+    set_mode(&scene, "ana.pem", 0o640);
+    let said = stderr(&unseal("ana.pem", &[]));
+    assert!(said.contains("ana.pem") && said.contains("chmod 600"), "{said}");
+    set_mode(&scene, "ana.pem", 0o600);
+    scene.ground.write("other.pem", "-----BEGIN RSA PRIVATE KEY-----\nAAAA\n-----END RSA PRIVATE KEY-----\n");
+    set_mode(&scene, "other.pem", 0o600);
+    let said = stderr(&unseal("other.pem", &[]));
+    assert!(said.contains("other.pem") && said.contains("openssl pkcs8 -topk8"), "{said}");
+
+    let opened = unseal("ana.pem", &["--signing-key", right]);
+    assert_eq!(code(&opened), 0, "{}", stderr(&opened));
+    assert_eq!(mode(&scene, "x"), 0o600);
+    scene.ground.ok(&open("x", "anas", "opened"));
+    assert_eq!(scene.ground.read("opened"), b"potassium 4.1 mmol/l");
     scene.seal(MINE, "mine", &[]);
-    scene.ground.ok(&open("mine.key", "mine", "opened"));
-    let protected = ["encrypt", "plain", "--policy", "a = b", "--parameters"];
-    scene.ok(&["abe", "authority", "parameters", "--key", "dev/abe", "--out", "parameters"]);
-    scene.ground.ok(&[&protected[..], &["parameters", "--to", "no-key"]].concat());
-    let unseal = ["abe", "key", "unseal", "--in", "no-key", "--private-key", "ana.pem", "--out", "x"];
-    scene.ground.refused(1, &unseal);
-    assert!(!text(&scene.ground.place("x")).is_empty() && !scene.ground.place("x").exists());
+    scene.ground.refused(3, &open("x", "mine", "y"));
+    // An envelope that holds no user key.
+    let protected = ["encrypt", "plain", "--policy", "a = b", "--parameters", "parameters", "--to", "no-key"];
+    scene.ground.ok(&protected);
+    scene.ground.refused(1, &["abe", "key", "unseal", "--in", "no-key", "--private-key", "ana.pem", "--out", "y"]);
+    assert!(!scene.ground.place("y").exists());
+
+    // What cannot be done for another is not passed over in silence.
+    let issue = ["abe", "key", "issue", "--key", "dev/abe", "--out", "y", "--subject", ANA];
+    scene.refused(1, &[&issue[..], &["--sealed"]].concat());
+    scene.refused(1, &[&issue[..], &["--private-key", "jan.pem"]].concat());
+    assert!(scene.refused(2, &[&issue[..], &["--signing-key", &wrong]].concat()).contains("pinned"));
+    assert_eq!(scene.ok(&["abe", "key", "list"]).as_array().unwrap().len(), 1, "none of them cost a serial");
+}
+
+#[test]
+fn a_key_for_oneself_comes_as_it_was_asked_for() {
+    let scene = Scene::start();
+    custodian(&scene, "own");
+    scene.seal(MINE, "mine", &[]);
+    scene.issue("by-own", &["--private-key", "own.pem"]);
+    scene.issue("by-passing", &["--sealed"]);
+    // Named as the subject, as a variable of the shell may, one is still oneself.
+    let issued = scene.issue("by-name", &["--subject", r#"User::"admin""#]);
+    assert!(issued.get("sealed_for").is_none(), "{issued}");
+    for (name, out) in [("by-own", "1"), ("by-passing", "2"), ("by-name", "3")] {
+        assert_eq!(mode(&scene, name), 0o600);
+        scene.ground.ok(&open(name, "mine", out));
+    }
+}
+
+#[test]
+fn serials_of_several_versions_are_not_mistaken_for_one_another() {
+    let scene = Scene::start();
+    scene.issue("old.key", &[]);
+    let revoke = ["abe", "key", "revoke", "--key", "dev/abe", "--serial", "1"];
+    scene.ok(&["abe", "authority", "rotate", "dev/abe"]);
+    scene.issue("new.key", &[]);
+    let said = scene.refused(1, &revoke);
+    assert!(said.contains("--key-version") && said.contains("2 versions"), "{said}");
+    let listed = scene.ok(&["abe", "key", "list"]);
+    assert!(listed.as_array().unwrap().iter().all(|key| key["revoked"].is_null()), "{listed}");
+    let done = scene.ok(&[&revoke[..], &["--key-version", "1"]].concat());
+    assert_eq!((&done["revoked"], &done["lists"][0]["version"]), (&1.into(), &1.into()));
+    let expected = serde_json::json!([{"version": 1, "serial": 1, "holder": r#"User::"admin""#}]);
+    assert_eq!(done["keys"], expected);
+    scene.seal(MINE, "sealed", &[]);
+    scene.ground.ok(&open("new.key", "sealed", "opened"));
+}
+
+#[test]
+fn an_authority_s_declarations_explain_a_policy() {
+    let scene = Scene::start();
+    let explain = ["abe", "explain", "--authority", "dev/abe", "--policy"];
+    assert_eq!(scene.ok(&[&explain[..], &[MINE, "--attributes", MINE]].concat())["satisfied"], true);
+    scene.refused(3, &[&explain[..], &[ANAS, "--attributes", MINE]].concat());
+    scene.refused(1, &[&explain[..], &["role = "]].concat());
+    scene.refused(1, &[&explain[..], &[MINE, "--schema", "plain"]].concat());
+    scene.refused(2, &["abe", "explain", "--authority", "dev/none", "--policy", MINE]);
 }

@@ -49,6 +49,8 @@ mod outsiders;
 #[cfg(test)]
 mod own_ca;
 #[cfg(test)]
+mod readme;
+#[cfg(test)]
 mod recipients;
 #[cfg(test)]
 mod reload;

@@ -160,5 +160,17 @@ fn the_demo_reads_back_every_record_of_its_sample() {
     }
     assert_eq!(report["denials"].as_array().unwrap().len(), 4);
     assert_eq!(report["rewrapped"], resources);
+    let sealed = &report["sealed"];
+    assert_eq!((&sealed["resources"], &sealed["disagree"], &sealed["different"]), (&33.into(), &0.into(), &0.into()));
+    let readers = sealed["readers"].as_array().unwrap();
+    assert_eq!(readers.len(), 3);
+    for reader in readers {
+        let (opened, refused) = (reader["opened"].as_u64().unwrap(), reader["refused"].as_u64().unwrap());
+        assert!(opened > 0 && refused > 0 && opened + refused == 33, "{reader}");
+    }
+    assert_eq!((&sealed["revoked_opens"], &sealed["revoked_tries"]), (&0.into(), &5.into()));
+    assert_eq!((&sealed["others_open"], &sealed["last_opens"]), (&15.into(), &15.into()));
+    assert_eq!((&sealed["expired_opens"], &sealed["expired_tries"]), (&0.into(), &15.into()));
+    assert_eq!(sealed["without_server"], true);
     assert!(stderr(&output).is_empty(), "{}", stderr(&output));
 }

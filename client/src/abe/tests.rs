@@ -6,7 +6,6 @@
 use std::time::Duration;
 
 use wardkeep_abe::{RevocationError, Serial};
-use wardkeep_envelope::batch::BatchOpener;
 use wardkeep_envelope::{OpenError, UnwrapError};
 use wardkeep_model::Timestamp;
 
@@ -109,7 +108,7 @@ async fn an_expired_key_opens_nothing_that_is_sealed_from_then_on() {
     publisher.clock.advance(Duration::from_secs(1));
     let after = sealer.seal("role = doctor", &context("7"), b"x").await.unwrap();
     assert!(open(&doctor, &before, &context("7")).is_ok());
-    assert!(lacks(&open(&doctor, &after, &context("7")).unwrap_err()).contains("expired"));
+    assert!(lacks(&open(&doctor, &after, &context("7")).unwrap_err()).contains("this key ends with"));
     // Asked for neither: every key with the attributes opens, for ever.
     let timeless = sealer.clone().without_time().seal("role = doctor", &context("7"), b"x").await.unwrap();
     assert!(open(&doctor, &timeless, &context("7")).is_ok());
@@ -129,10 +128,10 @@ async fn a_wall_clock_that_is_held_or_set_back_does_not_lengthen_a_keys_life() {
     sealer.seal("role = doctor", &context("7"), b"x").await.unwrap();
     publisher.clock.advance_steady(Duration::from_secs(43_200));
     let held = sealer.seal("role = doctor", &context("7"), b"x").await.unwrap();
-    assert!(lacks(&open(&doctor, &held, &context("7")).unwrap_err()).contains("expired"));
+    assert!(lacks(&open(&doctor, &held, &context("7")).unwrap_err()).contains("this key ends with"));
     publisher.clock.set(Timestamp::from_millis((NOW - 3 * 86_400) * 1000));
     let set_back = sealer.seal("role = doctor", &context("7"), b"x").await.unwrap();
-    assert!(lacks(&open(&doctor, &set_back, &context("7")).unwrap_err()).contains("expired"));
+    assert!(lacks(&open(&doctor, &set_back, &context("7")).unwrap_err()).contains("this key ends with"));
     // A process that starts with such a clock knows only that the list is of the future, and seals nothing.
     let refused = publisher.client().abe("clinic/abe").await.unwrap().seal("role = doctor", &context("7"), b"x").await;
     let refused = refused.unwrap_err();
@@ -224,10 +223,23 @@ async fn streams_and_batches_open_as_records_do() {
 
     let mut batch = sealer.batch("role = doctor", &context("ward")).await.unwrap();
     let boxed = batch.seal(b"1", b"potassium 4.1").unwrap();
-    let opener = BatchOpener::from_bytes(batch.header()).unwrap();
-    let claimed = opener.claimed_context().to_vec();
-    let reader = opener.reader(&[&doctor.reader().unwrap()], &claimed).unwrap();
+    let reader: BatchReader = open_batch(&doctor, batch.header(), &context("ward")).unwrap();
     assert_eq!(reader.open(&boxed, b"1").unwrap(), b"potassium 4.1");
+    assert!(matches!(reader.open(&boxed, b"2"), Err(NotOpened)));
+    // Who does not satisfy the policy, names another context, has a key of before, or an altered header.
+    let refused = |key: &Key, header: &[u8], word| open_batch(key, header, &context(word)).err().unwrap();
+    assert!(lacks(&refused(&nurse, batch.header(), "ward")).contains("role = doctor"));
+    assert!(matches!(refused(&doctor, batch.header(), "7"), AbeError::Unexpected));
+    assert!(matches!(refused(&doctor, &sealed, "7"), AbeError::Open(OpenError::NotABatch)));
+    for at in (0..batch.header().len()).step_by(11) {
+        let mut changed = batch.header().to_vec();
+        changed[at] ^= 1;
+        assert!(open_batch(&doctor, &changed, &context("ward")).is_err(), "byte {at}");
+    }
+    publisher.say(|state| state.rotate());
+    let new = key(&publisher, &client, "role = doctor").await;
+    let refused = refused(&new, batch.header(), "ward");
+    assert!(matches!(refused, AbeError::OtherVersion { found: 1, held: 2 }), "{refused}");
 }
 
 #[tokio::test]

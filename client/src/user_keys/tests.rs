@@ -175,3 +175,26 @@ async fn lists_and_registrations_go_where_they_belong() {
     );
     assert_eq!((seen[1].header("if-match"), seen[3].header("if-match")), (Some("\"3\""), None));
 }
+
+#[tokio::test]
+async fn a_key_for_a_subject_comes_in_the_form_of_the_answer() {
+    let publisher = Publisher::start().await;
+    let (client, key) = (publisher.client(), Publisher::key());
+    let Answered::Open(issued, opened) =
+        client.user_keys().issue_for_subject(&key, &Wish::default()).await.ok().unwrap()
+    else {
+        panic!("nobody registered a key")
+    };
+    assert_eq!(opened.serial(), Some(issued.serial));
+    // The word beside the key is checked here too, and so is the pin.
+    for part in ["serial", "version"] {
+        publisher.say(|state| state.issue = Issue::Lying(part));
+        let refused = client.user_keys().issue_for_subject(&key, &Wish::default()).await.err().unwrap();
+        assert!(matches!(refused, UserKeyError::Mismatch { .. }), "{part}: {refused}");
+    }
+    publisher.say(|state| state.issue = Issue::AsAsked);
+    let other = publisher.client();
+    other.authorities().pin(&key, &[1; 32]).unwrap();
+    let refused = other.user_keys().issue_for_subject(&key, &Wish::default()).await.err().unwrap();
+    assert!(matches!(refused, UserKeyError::Authority(AuthorityError::OtherSigner { .. })), "{refused}");
+}

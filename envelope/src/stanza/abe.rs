@@ -70,6 +70,14 @@ impl<'a> AbeReader<'a> {
         }
         Err(DecodeError::OtherParameters { part: "key" })
     }
+
+    /// Whether a stanza of this kind is for this holder and its policy satisfied. Reads public data alone: an altered
+    /// stanza may claim it and still not open.
+    #[must_use]
+    pub fn satisfies(&self, stanza: &Stanza) -> bool {
+        let found = AbeStanza::read(stanza).and_then(Result::ok);
+        found.is_some_and(|found| self.key.satisfies(self.parameters, &found.ciphertext))
+    }
 }
 
 /// A stanza of another authority or authority version is not ours, so that several keys can be tried. One whose policy

@@ -47,9 +47,12 @@ pub(crate) struct Fetch {
     /// Of this version; without it the newest.
     #[arg(long = "key-version", env = "WARDKEEP_KEY_VERSION", value_name = "NUMBER")]
     pub(crate) version: Option<u32>,
-    /// Write it here; a file that stands there is replaced.
+    /// Write it here; an older one of its kind that stands there is replaced.
     #[arg(long, env = "WARDKEEP_OUT", value_name = "FILE")]
     pub(crate) out: PathBuf,
+    /// Replace what stands there, although it is of another kind.
+    #[arg(long, env = "WARDKEEP_FORCE", value_parser = clap::builder::BoolishValueParser::new())]
+    pub(crate) force: bool,
     #[command(flatten)]
     pub(crate) pin: Pin,
     #[command(flatten)]
@@ -71,10 +74,14 @@ pub(crate) struct Escrow {
     /// How many shares there are.
     #[arg(long, env = "WARDKEEP_ABE_SHARES", value_name = "NUMBER", value_parser = clap::value_parser!(u8).range(2..=16))]
     pub(crate) shares: u8,
-    /// File with a custodian's RSA public key, PEM or JWK; given once a share, in their order. Without any, the shares
-    /// are files that their owner alone may read.
+    /// File with a custodian's RSA public key, PEM or JWK; given once a share, in their order.
     #[arg(long = "recipient", env = "WARDKEEP_RECIPIENTS", value_name = "FILE", value_delimiter = ',')]
     pub(crate) recipients: Vec<PathBuf>,
+    /// The shares in the clear, as files that their owner alone may read: whoever asks holds the authority until they are
+    /// given away.
+    #[arg(long, env = "WARDKEEP_ABE_PLAIN_SHARES", value_parser = clap::builder::BoolishValueParser::new(),
+          conflicts_with = "recipients", required_unless_present = "recipients")]
+    pub(crate) plain: bool,
     /// Folder for the shares, `share-1` and so on; made if it does not exist. None there is replaced.
     #[arg(long, env = "WARDKEEP_ABE_SHARES_DIR", value_name = "FOLDER")]
     pub(crate) dir: PathBuf,
@@ -122,7 +129,8 @@ pub(crate) struct IssueKey {
     /// The authority, `ring/key`.
     #[arg(long, env = "WARDKEEP_ABE_AUTHORITY", value_name = "KEY", value_parser = KeyId::parse)]
     pub(crate) key: KeyId,
-    /// Write the key here, readable by its owner only; with `--subject` the envelope with it, for that subject to open.
+    /// Write the key here, readable by its owner only; with another `--subject` the envelope with it, for that subject to
+    /// open.
     #[arg(long, env = "WARDKEEP_OUT", value_name = "FILE")]
     pub(crate) out: PathBuf,
     /// How long it is to be valid, as `90m`, `24h` or `7d`; rounded up to the end of a time bucket. Without it as long as
@@ -134,10 +142,10 @@ pub(crate) struct IssueKey {
     pub(crate) version: Option<u32>,
     /// Have it sent sealed for an RSA key that is made for this one answer, so that not even the end of the TLS connection
     /// sees it.
-    #[arg(long, env = "WARDKEEP_ABE_SEALED", value_parser = clap::builder::BoolishValueParser::new(), conflicts_with = "private_key")]
+    #[arg(long, env = "WARDKEEP_ABE_SEALED", value_parser = clap::builder::BoolishValueParser::new(), conflicts_with_all = ["private_key", "subject"])]
     pub(crate) sealed: bool,
     /// The same, for this RSA private key (PKCS#8 PEM).
-    #[arg(long, env = "WARDKEEP_PRIVATE_KEY", value_name = "FILE")]
+    #[arg(long, env = "WARDKEEP_PRIVATE_KEY", value_name = "FILE", conflicts_with = "subject")]
     pub(crate) private_key: Option<PathBuf>,
     /// Replace the key file if it exists.
     #[arg(long, env = "WARDKEEP_FORCE", value_parser = clap::builder::BoolishValueParser::new())]
@@ -186,7 +194,7 @@ pub(crate) struct RevokeKeys {
     /// The authority, `ring/key`.
     #[arg(long, env = "WARDKEEP_ABE_AUTHORITY", value_name = "KEY", value_parser = KeyId::parse)]
     pub(crate) key: KeyId,
-    /// The version of the serials; without it the newest.
+    /// The version of the serials; needed once the authority has more than one.
     #[arg(long = "key-version", env = "WARDKEEP_KEY_VERSION", value_name = "NUMBER", conflicts_with = "holder")]
     pub(crate) version: Option<u32>,
     #[command(flatten)]
@@ -254,8 +262,8 @@ pub(crate) struct RemoteSeal {
     #[arg(long, env = "WARDKEEP_OUT", value_name = "FILE")]
     pub(crate) out: PathBuf,
     /// Ask for a decision of the key service too, at every opening: over a data key of this key, `ring/key`.
-    #[arg(long, env = "WARDKEEP_ABE_ONLINE_KEY", value_name = "KEY", value_parser = KeyId::parse)]
-    pub(crate) require_online: Option<KeyId>,
+    #[arg(long, alias = "require-online", env = "WARDKEEP_ABE_ONLINE_KEY", value_name = "KEY", value_parser = KeyId::parse)]
+    pub(crate) online_key: Option<KeyId>,
     /// Shut out no revoked keys: only expiry ends them.
     #[arg(long, env = "WARDKEEP_ABE_WITHOUT_REVOCATIONS", value_parser = clap::builder::BoolishValueParser::new())]
     pub(crate) without_revocations: bool,
@@ -277,7 +285,7 @@ pub(crate) struct RemoteSeal {
 #[derive(Debug, Args)]
 pub(crate) struct RemoteOpen {
     /// The file with the user key.
-    #[arg(long, env = "WARDKEEP_ABE_KEY", value_name = "FILE")]
+    #[arg(long, visible_alias = "abe-key", env = "WARDKEEP_ABE_KEY", value_name = "FILE")]
     pub(crate) key_file: PathBuf,
     /// The protected file; `-` is standard input.
     #[arg(long = "in", env = "WARDKEEP_IN", value_name = "FILE")]
@@ -313,7 +321,7 @@ fn duration(text: &str) -> Result<Duration, String> {
 }
 
 /// 32 bytes in hexadecimal.
-fn signing_key(text: &str) -> Result<[u8; 32], String> {
+pub(crate) fn signing_key(text: &str) -> Result<[u8; 32], String> {
     let form = || "write the 64 hexadecimal digits of the signing key".to_owned();
     if text.len() != 64 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return Err(form());

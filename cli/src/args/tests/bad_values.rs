@@ -75,6 +75,7 @@ fn numbers_and_moments_of_attribute_based_encryption() {
         (&issue, "--days", "-1"),
         (&issue, "--valid-until", "2026-02-30"),
         (&issue, "--valid-until", "31.12.2026"),
+        (&issue, "--valid-until", "2026"),
         (&seal, "--not-before", "yesterday"),
         (&setup, "--serial-bits", "0"),
         (&setup, "--serial-bits", "33"),
@@ -92,7 +93,7 @@ fn numbers_and_moments_of_attribute_based_encryption() {
         "--serial=4294967295",
         "--days=0",
         "--valid-until=2026-12-31",
-        "--valid-until=7",
+        "--valid-until=bucket:7",
     ] {
         assert_eq!(refusal(&[&issue[..], &[good]].concat()), None, "{good}");
     }

@@ -6,6 +6,7 @@ use serde::Serialize;
 use wardkeep_client::Client;
 
 use super::custody;
+use super::files::Published;
 use super::when::moment;
 use crate::args::abe::remote::{Authority, Fetch, Pin};
 use crate::args::keys::KeyList;
@@ -85,7 +86,8 @@ pub(super) fn pinned(client: &Client, key: &wardkeep_client::KeyId, pin: &Pin) -
 }
 
 fn parameters(format: Format, args: Fetch) -> Result<(), CommandError> {
-    let Fetch { key, version, out, pin, connection } = args;
+    let Fetch { key, version, out, force, pin, connection } = args;
+    Published::Parameters.check_place(&out, force)?;
     sweep_when_told()?;
     let found = with_client(&connection, |client| async move {
         pinned(&client, &key, &pin)?;
@@ -104,7 +106,8 @@ fn parameters(format: Format, args: Fetch) -> Result<(), CommandError> {
 
 /// Fetches the newest revocation list.
 pub(super) fn revocations(format: Format, args: Fetch) -> Result<(), CommandError> {
-    let Fetch { key, version, out, pin, connection } = args;
+    let Fetch { key, version, out, force, pin, connection } = args;
+    Published::List.check_place(&out, force)?;
     sweep_when_told()?;
     let (version, found) = with_client(&connection, |client| async move {
         pinned(&client, &key, &pin)?;

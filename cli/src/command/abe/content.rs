@@ -2,16 +2,15 @@
 
 use std::path::Path;
 
-use wardkeep_abe::{AuthorityId, PublicParameters, UserKey};
-use wardkeep_client::EncryptionContext;
+use wardkeep_abe::PublicParameters;
+use wardkeep_client::abe::Opening;
 use wardkeep_client::data_keys::opened_data_key;
-use wardkeep_envelope::{
-    AbeReader, AbeRecipient, AbeStanza, AllOfStanza, FileKey, OpenError, Opener, Sealer, Stanza, UnwrapError,
-};
+use wardkeep_client::{AbeError as ClientError, EncryptionContext};
+use wardkeep_envelope::{AbeRecipient, FileKey, Sealer};
 
 use super::{AbeError, files, folder, policy, random};
+use crate::args::abe::remote::Pin;
 use crate::args::abe::{Open, Public, Seal};
-use crate::args::keys::Context;
 use crate::command::CommandError;
 use crate::command::context;
 use crate::command::file::{Target, Watched, finish, pour};
@@ -22,9 +21,9 @@ use crate::whole_file::Readers;
 
 /// Protects a file under a policy.
 pub(super) fn seal(format: Format, args: Seal) -> Result<(), CommandError> {
-    let Seal { public, policy: text, input, out, context: flags, demands, force } = args;
+    let Seal { public, pin, policy: text, input, out, context: flags, demands, force } = args;
     let machine = Machine::default();
-    let parameters = parameters(&public)?;
+    let parameters = parameters(&public, &pin)?;
     let policy = policy(&text, &demands, &parameters, &machine)?;
     let context = context_bytes(&context::of(&flags)?)?;
     sweep_when_told()?;
@@ -41,36 +40,42 @@ pub(super) fn seal(format: Format, args: Seal) -> Result<(), CommandError> {
 /// Opens a protected file, off line. After any error nothing stands under the output's name.
 pub(super) fn open(format: Format, args: Open) -> Result<(), CommandError> {
     let Open { key, input, out, context: flags, force } = args;
-    let (parameters, key) = files::key(&key)?;
-    let expected = expected(&flags)?;
+    let (key, context) = (files::reader(&key)?, context::of(&flags)?);
+    Target::check(&out, force)?;
     // Whatever ends it before its time, no plaintext stays.
     sweep_when_told()?;
-    let source = Watched::open_or_stdin(&input, "opening")?;
-    let opener = Opener::from_reader(source).map_err(AbeError::from)?;
-    let context = expected.unwrap_or_else(|| opener.claimed_context().to_vec());
-    let stanzas = opener.stanzas().to_vec();
-    let reader = AbeReader::new(&parameters, &key).map_err(AbeError::decoding(&input))?;
-    let opened = opener.reader(&[&reader], &context);
-    let plain = opened.map_err(|error| explained(error, &stanzas, &key))?;
+    let opening = opening(Watched::open_or_stdin(&input, "opening")?, context)?;
+    let plain = opening.reader(&key, None).map_err(refused)?;
     // Only now: a refusal leaves a file that stands there alone, and asks for no room.
     let mut target = Target::create_or_stdout(&out, Readers::Owner, force)?;
     let bytes = pour(plain, &mut target, (&input, &out))?;
     finish(format, target, out, bytes)
 }
 
-fn parameters(public: &Public) -> Result<PublicParameters, AbeError> {
-    match (&public.parameters, &public.dir) {
-        (Some(path), _) => files::parameters(path),
-        (None, Some(dir)) => folder::parameters(dir),
+fn parameters(public: &Public, pin: &Pin) -> Result<PublicParameters, AbeError> {
+    let (path, found) = match (&public.parameters, &public.dir) {
+        (Some(path), _) => (path, files::parameters(path)?),
+        (None, Some(dir)) => (dir, folder::parameters(dir)?),
         // The command line takes exactly one of the two.
-        (None, None) => Err(AbeError::NoAuthority { path: ".".into() }),
-    }
+        (None, None) => return Err(AbeError::NoAuthority { path: ".".into() }),
+    };
+    files::signed_by(&found, pin.signing_key.as_ref(), path)?;
+    Ok(found)
 }
 
-/// The context that an opener asks for; `None` where the flags name none, and the envelope's own is taken.
-pub(super) fn expected(flags: &Context) -> Result<Option<Vec<u8>>, CommandError> {
-    let context = context::of(flags)?;
-    if context == EncryptionContext::default() { Ok(None) } else { context_bytes(&context).map(Some) }
+/// A file whose header was read. It has to be of the context that the flags name; where they name none, it is of its own.
+pub(super) fn opening(source: Watched, expected: EncryptionContext) -> Result<Opening<Watched>, CommandError> {
+    let read = Opening::read(source).map_err(refused)?;
+    if expected == EncryptionContext::default() { Ok(read) } else { read.expecting(&expected).map_err(refused) }
+}
+
+/// Why a file did not open, with what to do about it on a command line.
+pub(super) fn refused(error: ClientError) -> CommandError {
+    match error {
+        ClientError::NeedsServer => AbeError::NeedsServer.into(),
+        ClientError::NoPolicy => AbeError::NoPolicy.into(),
+        other => other.into(),
+    }
 }
 
 /// A context as it stands in the envelopes of the client: its wire form, so that files go both ways.
@@ -89,31 +94,4 @@ pub(super) fn pour_into(
     let mut writer = sealer.writer(target).map_err(failed)?;
     let bytes = pour(source, &mut writer, (from, to))?;
     Ok((writer.finish().map_err(failed)?, bytes))
-}
-
-/// The policies of an envelope, those in combinations included.
-pub(super) fn policies(stanzas: &[Stanza]) -> impl Iterator<Item = AbeStanza> {
-    let parts = |stanza: &Stanza| match AllOfStanza::read(stanza) {
-        Some(Ok(combined)) => combined.parts().to_vec(),
-        _ => vec![stanza.clone()],
-    };
-    stanzas.iter().flat_map(parts).filter_map(|stanza| AbeStanza::read(&stanza)?.ok())
-}
-
-/// Says more of a refusal than the envelope's room can: whose key it would take.
-pub(super) fn explained(error: OpenError, stanzas: &[Stanza], key: &UserKey) -> AbeError {
-    match error {
-        OpenError::NotForUs { .. } => {
-            let sealed: Vec<(AuthorityId, u32)> =
-                policies(stanzas).map(|found| (found.ciphertext().authority(), found.ciphertext().version())).collect();
-            let (authority, version) = (key.authority(), key.version());
-            match (sealed.iter().find(|(found, _)| *found == authority), sealed.first()) {
-                (Some(&(_, found)), _) => AbeError::OtherVersion { found, held: version },
-                (None, Some(&(found, _))) => AbeError::OtherAuthority { found, held: authority },
-                (None, None) => AbeError::NoPolicy,
-            }
-        }
-        OpenError::Unwrap(UnwrapError::PartMissing { .. }) => AbeError::NeedsServer,
-        other => other.into(),
-    }
 }

@@ -1,5 +1,6 @@
 //! `wardkeep abe authority escrow` and `combine`: an authority as shares for custodians, and back.
 
+use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -50,24 +51,37 @@ struct Combined {
 
 /// Exports an authority.
 pub(super) fn escrow(format: Format, args: Escrow) -> Result<(), CommandError> {
-    let Escrow { key, version, threshold, shares, recipients, dir, connection } = args;
+    let Escrow { key, version, threshold, shares, recipients, plain, dir, connection } = args;
+    // Before anybody is asked: an export that is refused half way is on record for nothing.
+    if threshold > shares {
+        let remedy = "at most as many as there are can be needed";
+        return Err(AbeError::Shares { given: threshold.into(), what: "needed", shares, remedy }.into());
+    }
+    if !plain && recipients.len() != usize::from(shares) {
+        let remedy = "name one for each, in their order";
+        return Err(AbeError::Shares { given: recipients.len(), what: "recipients", shares, remedy }.into());
+    }
     let recipients = recipients.iter().map(|path| recipient(path)).collect::<Result<_, _>>()?;
-    let plain = recipients.is_empty();
     let asked = EscrowAuthority { threshold, shares, version, recipients, plain };
     sweep_when_told()?;
     // Before anything is exported: what could not be kept anywhere would be an entry in the audit log for nothing.
     folder_of_owner(&dir)?;
     let readers = if asked.recipients.is_empty() { Readers::Owner } else { Readers::Anyone };
     let place = |share: u8| dir.join(format!("share-{share}"));
-    let targets: Vec<WholeFile> =
-        (1..=shares).map(|share| WholeFile::create(&place(share), readers, false)).collect::<Result<_, _>>()?;
+    let mut targets: BTreeMap<u8, WholeFile> = (1..=shares)
+        .map(|share| Ok((share, WholeFile::create(&place(share), readers, false)?)))
+        .collect::<Result<_, FileError>>()?;
     let made = with_client(&connection, |client| async move { Ok(client.authorities().escrow(&key, &asked).await?) })?;
     if made.packages.len() != targets.len() {
         return Err(AbeError::Answer.into());
     }
-    let both = targets.into_iter().zip(made.packages);
-    let shown = both.map(|(target, package)| keep(target, place(package.share), package));
-    Ok(output::show(format, &shown.collect::<Result<Vec<_>, _>>()?, &[])?)
+    // By its number, not by its place in the answer: each custodian is given the share that is sealed for them.
+    let keep = |package: EscrowPackage| {
+        let target = targets.remove(&package.share).ok_or(AbeError::Answer)?;
+        keep(target, place(package.share), package)
+    };
+    let shown = made.packages.into_iter().map(keep).collect::<Result<Vec<_>, CommandError>>()?;
+    Ok(output::show(format, &shown, &[])?)
 }
 
 /// Writes a share: sealed for its custodian, else as it is.
@@ -85,7 +99,7 @@ fn keep(mut target: WholeFile, file: PathBuf, package: EscrowPackage) -> Result<
 
 /// Puts shares together into a folder of `wardkeep abe local`.
 pub(super) fn combine(format: Format, args: &Combine) -> Result<(), CommandError> {
-    let holders = args.private_keys.iter().map(|path| RsaHolder::from_file(path)).collect::<Result<Vec<_>, _>>()?;
+    let holders = args.private_keys.iter().map(|path| files::holder(path)).collect::<Result<Vec<_>, _>>()?;
     let packages = args.shares.iter().map(|path| share(path, &holders)).collect::<Result<Vec<_>, _>>()?;
     let found = escrow::combine(&packages)?;
     let decode = AbeError::decoding(&args.dir);

@@ -8,11 +8,14 @@ use wardkeep_abe::{
     UserKey,
 };
 
+use wardkeep_client::Client;
+
 use super::error::InText as _;
 use super::text::Text;
 use super::{AbeError, files, seed};
 use crate::args::abe::Explain;
 use crate::command::CommandError;
+use crate::command::remote::with_client;
 use crate::installation::Machine;
 use crate::output::{self, Format};
 
@@ -46,8 +49,8 @@ struct Shown {
 }
 
 /// Explains a policy; exit code 3 where the named holder does not satisfy it.
-pub(super) fn run(format: Format, args: &Explain) -> Result<(), CommandError> {
-    let (parameters, key) = holder(args)?;
+pub(super) fn run(format: Format, args: Explain) -> Result<(), CommandError> {
+    let (parameters, key) = holder(&args)?;
     let (text, file) = args.policy.read()?;
     let parsed = AccessPolicy::parse(&text, &parameters);
     let policy = parsed.map_err(|error| error.in_text(&text, file.map(PathBuf::as_path)))?;
@@ -64,13 +67,17 @@ pub(super) fn run(format: Format, args: &Explain) -> Result<(), CommandError> {
 
 /// The declarations in force, and the key to look at. Attributes without a key are given one of an authority that lives
 /// for this command alone: there is one way to tell what a holder has, and keys are it.
-fn holder(args: &Explain) -> Result<(PublicParameters, Option<UserKey>), AbeError> {
+fn holder(args: &Explain) -> Result<(PublicParameters, Option<UserKey>), CommandError> {
     if let Some(path) = &args.key {
-        return files::key(path).map(|(parameters, key)| (parameters, Some(key)));
+        return Ok(files::key(path).map(|(parameters, key)| (parameters, Some(key)))?);
     }
-    let schema: Schema = match &args.parameters {
-        Some(path) => files::parameters(path)?.schema().clone(),
-        None => files::schema(args.schema.as_deref())?,
+    let schema: Schema = match (&args.parameters, &args.authority) {
+        (Some(path), _) => files::parameters(path)?.schema().clone(),
+        (None, Some(authority)) => {
+            let fetch = |client: Client| async move { Ok(client.authorities().parameters(authority, None).await?) };
+            with_client(&args.connection, fetch)?.schema().clone()
+        }
+        (None, None) => files::schema(args.schema.as_deref())?,
     };
     let machine = Machine::default();
     let authority = Authority::generate(AuthorityId([0; 16]), schema, Terms::default(), seed(&machine)?);

@@ -44,12 +44,16 @@ pub(crate) fn parameters(path: &Path) -> Result<PublicParameters, AbeError> {
 }
 
 impl Folder {
-    /// A folder for a new authority.
+    /// A folder for a new authority. One with a ledger that is in use is refused although its master key is elsewhere: of
+    /// that authority no serial could be revoked any more.
     pub(crate) fn create(path: &Path) -> Result<Self, AbeError> {
         folder_of_owner(path)?;
         let folder = Self::lock(path)?;
         if folder.path.join(KEY).exists() {
             return Err(AbeError::Exists { path: path.to_owned() });
+        }
+        if folder.path.join(LEDGER).exists() && folder.ledger()?.is_in_use() {
+            return Err(AbeError::LedgerInUse { path: folder.path.join(LEDGER) });
         }
         Ok(folder)
     }

@@ -7,6 +7,7 @@ use wardkeep_abe::{Authority, Bucket, Ciphertext, PublicParameters, RevocationLi
 use wardkeep_envelope::batch::BatchOpener;
 use wardkeep_envelope::{AbeStanza, AllOfStanza, Opener, RsaStanza, Stanza, StanzaKind, WrappedKey};
 
+use super::authority::hex;
 use super::when::{last_moment, moment};
 use super::{AbeError, files};
 use crate::args::abe::Inspect;
@@ -87,27 +88,12 @@ fn of_key(parameters: &PublicParameters, key: &UserKey) -> Value {
         "kind": "key",
         "authority": key.authority().to_string(),
         "version": key.version(),
-        "attributes": in_brief(key.attributes()),
+        "attributes": key.attributes(),
         "valid_until": key.valid_until().map(|bucket| last_moment(parameters.terms(), bucket)),
         "bucket": key.valid_until().map(Bucket::number),
         "serial": key.serial().map(Serial::number),
         "labels": key.labels().len(),
     })
-}
-
-/// What a key holds, for people. Of the prefixes of a number or a date, of which every key holds all, the longest says it.
-pub(super) fn in_brief(attributes: Vec<String>) -> Vec<String> {
-    let says = |text: &String| match text
-        .rsplit_once(": ")
-        .and_then(|(_, rest)| rest.strip_suffix(" bits")?.split_once('/'))
-    {
-        Some((prefix, width)) => {
-            let digits = prefix.rsplit(' ').next().unwrap_or_default();
-            width.parse() == Ok(digits.len()) && digits.bytes().all(|digit| matches!(digit, b'0' | b'1'))
-        }
-        None => true,
-    };
-    attributes.into_iter().filter(says).collect()
 }
 
 fn of_list(parameters: &PublicParameters, list: &RevocationList) -> Value {
@@ -178,22 +164,4 @@ fn of_stanza(stanza: &Stanza) -> Value {
         Some(Ok(shown)) => shown,
     };
     with(shown, "by", &kind)
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn of_a_number_s_prefixes_the_longest_is_shown() {
-        let held = ["role = doctor", "level: any/3 bits", "level: prefix 0/3 bits", "level: prefix 01/3 bits"];
-        let more = ["level: prefix 011/3 bits", "dept != a", "x: hash prefix 0101/32 bits", "\"a: b/3 bits\" = c"];
-        let all: Vec<String> = held.iter().chain(&more).map(|text| (*text).to_owned()).collect();
-        let brief = in_brief(all);
-        assert_eq!(brief, ["role = doctor", "level: prefix 011/3 bits", "dept != a", "\"a: b/3 bits\" = c"]);
-    }
 }

@@ -5,13 +5,14 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use wardkeep_client::abe::Key;
-use wardkeep_client::user_keys::{self, Issued, SealedKey, Wish};
-use wardkeep_client::{Client, RsaHolder};
+use wardkeep_client::user_keys::{self, Answered, Issued, SealedKey, Wish};
+use wardkeep_client::{Client, EntityUid, KeyId, Paging, RsaHolder};
 
 use super::authority::pinned;
 use super::when::moment;
 use super::{AbeError, files};
 use crate::args::abe::remote::{IssueKey, ListKeys, RevokeKeys, Unseal, UserKey, Which};
+use crate::args::connection::Connection;
 use crate::command::CommandError;
 use crate::command::remote::{all_pages, with_client};
 use crate::error::FileError;
@@ -50,8 +51,30 @@ struct Unsealed {
 #[derive(Serialize)]
 struct Revoked {
     revoked: u64,
-    lists: Vec<u64>,
+    /// The keys that were named by their serials.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    keys: Vec<Named>,
+    lists: Vec<List>,
 }
+
+/// A key that was revoked, as shown.
+#[derive(Serialize)]
+struct Named {
+    version: u32,
+    serial: u32,
+    /// Absent where it was not found: its key expired, or the caller may not list keys.
+    holder: Option<String>,
+}
+
+/// A list that came of it, as shown.
+#[derive(Serialize)]
+struct List {
+    version: u32,
+    number: u64,
+}
+
+/// Most pages of issued keys that are looked through for the holders of revoked ones.
+const PAGES: usize = 50;
 
 /// Carries out a verb on user keys.
 pub(super) fn run(format: Format, verb: UserKey) -> Result<(), CommandError> {
@@ -67,35 +90,42 @@ fn issue(format: Format, args: IssueKey) -> Result<(), CommandError> {
     let IssueKey { key, out, valid_for, version, sealed, private_key, force, pin, connection } = args;
     let wish = Wish { valid_for, version };
     let holder = match (private_key, sealed) {
-        (Some(path), _) => Some(RsaHolder::from_file(&path)?),
+        (Some(path), _) => Some(files::holder(&path)?),
         (None, true) => Some(RsaHolder::generate()?),
         (None, false) => None,
     };
     sweep_when_told()?;
-    // The file first: a place that cannot be written to costs no serial.
-    let (for_another, readers) = match connection.subject.is_some() {
-        true => (true, Readers::Anyone),
-        false => (false, Readers::Owner),
-    };
-    let target = WholeFile::create(&out, readers, force)?;
-    if for_another {
-        let made =
-            with_client(
-                &connection,
-                |client| async move { Ok(client.user_keys().issue_for_another(&key, &wish).await?) },
-            )?;
-        let SealedKey { issued, envelope, recipient } = made;
-        return keep(format, target, (&out, &envelope), issued, Some(recipient));
+    // The file first: a place that cannot be written to costs no serial. Whether a subject that is named is the caller,
+    // the server knows: what it answers may be the key itself.
+    let target = WholeFile::create(&out, Readers::Owner, force)?;
+    let for_subject = connection.subject.is_some();
+    if for_subject && pin.signing_key.is_some() {
+        // A key that stays sealed shows nobody here whose it is. What the authority publishes does, to the caller in their
+        // own name.
+        let own = Connection { subject: None, ..connection.clone() };
+        let (key, pin) = (&key, &pin);
+        with_client(&own, |client: Client| async move {
+            pinned(&client, key, pin)?;
+            Ok(client.authorities().parameters(key, wish.version).await?)
+        })?;
     }
-    let (issued, made) = with_client(&connection, |client: Client| async move {
+    let answered = with_client(&connection, |client: Client| async move {
         pinned(&client, &key, &pin)?;
         let keys = client.user_keys();
         Ok(match &holder {
-            Some(holder) => keys.issue_sealed(&key, &wish, holder).await?,
-            None => keys.issue(&key, &wish).await?,
+            None if for_subject => keys.issue_for_subject(&key, &wish).await?,
+            None => keys.issue(&key, &wish).await.map(|(issued, key)| Answered::Open(issued, key))?,
+            Some(holder) => {
+                keys.issue_sealed(&key, &wish, holder).await.map(|(issued, key)| Answered::Open(issued, key))?
+            }
         })
     })?;
-    keep(format, target, (&out, &made.to_bytes()), issued, None)
+    match answered {
+        Answered::Open(issued, made) => keep(format, target, (&out, &made.to_bytes()), issued, None),
+        Answered::Sealed(SealedKey { issued, envelope, recipient }) => {
+            keep(format, target, (&out, &envelope), issued, Some(recipient))
+        }
+    }
 }
 
 fn keep(
@@ -117,7 +147,7 @@ fn written(mut target: WholeFile, out: &Path, bytes: &[u8]) -> Result<(), Comman
 }
 
 fn unseal(format: Format, args: &Unseal) -> Result<(), CommandError> {
-    let holder = RsaHolder::from_file(&args.private_key)?;
+    let holder = files::holder(&args.private_key)?;
     let opened: Key = user_keys::unseal(&files::public(&args.input)?, None, &holder)?;
     if let Some(signing_key) = &args.pin.signing_key {
         opened.check_signer(signing_key).map_err(AbeError::decoding(&args.input))?;
@@ -150,12 +180,47 @@ fn list(format: Format, args: ListKeys) -> Result<(), CommandError> {
 
 fn revoke(format: Format, args: RevokeKeys) -> Result<(), CommandError> {
     let RevokeKeys { key, version, which: Which { serials, holder }, connection } = args;
-    let done = with_client(&connection, |client| async move {
-        Ok(match holder {
-            Some(holder) => client.user_keys().revoke_all_of(&key, &holder).await?,
-            None => client.user_keys().revoke(&key, version, &serials).await?,
-        })
+    let (done, keys) = with_client(&connection, |client| async move {
+        if let Some(holder) = holder {
+            return Ok((client.user_keys().revoke_all_of(&key, &holder).await?, Vec::new()));
+        }
+        let version = match version {
+            Some(version) => version,
+            None => only_version(&client, &key).await?,
+        };
+        let done = client.user_keys().revoke(&key, Some(version), &serials).await?;
+        Ok((done, named(&client, &key, version, &serials).await))
     })?;
-    let lists = done.lists.iter().map(|list| list.number).collect();
-    Ok(output::show(format, &Revoked { revoked: done.revoked, lists }, &[])?)
+    let lists = done.lists.iter().map(|list| List { version: list.version, number: list.number }).collect();
+    Ok(output::show(format, &Revoked { revoked: done.revoked, keys, lists }, &[])?)
+}
+
+/// The version that serials without one are of. Every version counts them anew: where there is more than one, they name
+/// several people's keys, and the newest one's holder is rarely meant.
+async fn only_version(client: &Client, key: &KeyId) -> Result<u32, CommandError> {
+    match client.authorities().parameters(key, None).await {
+        Ok(parameters) if parameters.version() == 1 => Ok(1),
+        Ok(parameters) => Err(AbeError::WhichVersion { newest: parameters.version() }.into()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Whose keys they were. The revocation stands already: what cannot be had is left out.
+async fn named(client: &Client, key: &KeyId, version: u32, serials: &[u32]) -> Vec<Named> {
+    let mut keys: Vec<Named> = serials.iter().map(|serial| Named { version, serial: *serial, holder: None }).collect();
+    let mut cursor = None;
+    for _ in 0..PAGES {
+        let paging = Paging { limit: Some(100), cursor: cursor.take() };
+        let Ok(page) = client.user_keys().list(Some(key), None, &paging).await else { break };
+        for found in page.items.iter().filter(|found| found.version == version) {
+            for named in keys.iter_mut().filter(|named| named.serial == found.serial) {
+                named.holder = EntityUid::new(&found.subject.kind, &found.subject.id).ok().map(|uid| uid.to_string());
+            }
+        }
+        cursor = page.next;
+        if cursor.is_none() || keys.iter().all(|named| named.holder.is_some()) {
+            break;
+        }
+    }
+    keys
 }

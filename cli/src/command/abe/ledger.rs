@@ -27,22 +27,32 @@ pub(crate) struct Ledger {
     /// Serials with the last bucket of their keys; keys that do not expire have none.
     keys: BTreeMap<u32, Option<u32>>,
     revoked: BTreeSet<u32>,
+    /// The serials below this one may have been given by somebody else, of whose keys nothing is known here.
+    #[serde(default, skip_serializing_if = "is_none_given")]
+    elsewhere: u64,
+}
+
+fn is_none_given(elsewhere: &u64) -> bool {
+    *elsewhere == 0
 }
 
 impl Ledger {
     /// That of a new version.
     pub(crate) fn new(name: &str, version: u32) -> Self {
         let (keys, revoked) = (BTreeMap::new(), BTreeSet::new());
-        Self { format: FORMAT, name: name.to_owned(), version, next: 0, lists: 0, keys, revoked }
+        Self { format: FORMAT, name: name.to_owned(), version, next: 0, lists: 0, keys, revoked, elsewhere: 0 }
     }
 
     /// That of a version whose serials somebody else gave: those below `next`, of which the list revokes some. Where no
-    /// list is at hand, none is known to be revoked.
+    /// list is at hand, none is known to be revoked. Each of them can be revoked here, given or not: when its key ends
+    /// is not known, so that it stays on the list.
     pub(crate) fn recovered(name: &str, version: u32, next: u64, list: Option<&RevocationList>) -> Self {
         let revoked = || list.into_iter().flat_map(|list| list.revoked());
         let beyond = revoked().map(|(serial, _)| u64::from(serial.number()) + 1).max().unwrap_or(0);
+        let next = next.max(beyond);
         Self {
-            next: next.max(beyond),
+            next,
+            elsewhere: next,
             lists: list.map_or(0, RevocationList::number),
             keys: revoked().map(|(serial, until)| (serial.number(), Some(until.number()))).collect(),
             revoked: revoked().map(|(serial, _)| serial.number()).collect(),
@@ -59,6 +69,7 @@ impl Ledger {
         let known = |serial: &u32| read.keys.contains_key(serial);
         if read.keys.last_key_value().is_some_and(|(last, _)| u64::from(*last) >= read.next)
             || !read.revoked.iter().all(known)
+            || read.elsewhere > read.next
         {
             return Err("its serials do not fit together".to_owned());
         }
@@ -88,9 +99,17 @@ impl Ledger {
     /// Revokes a serial; whether it was not revoked before.
     pub(crate) fn revoke(&mut self, serial: u32) -> Result<bool, AbeError> {
         if !self.keys.contains_key(&serial) {
-            return Err(AbeError::NotIssued { serial, version: self.version });
+            if u64::from(serial) >= self.elsewhere {
+                return Err(AbeError::NotIssued { serial, version: self.version });
+            }
+            self.keys.insert(serial, None);
         }
         Ok(self.revoked.insert(serial))
+    }
+
+    /// Whether serials or lists were numbered: then a new authority must not take its place.
+    pub(crate) fn is_in_use(&self) -> bool {
+        self.next > 0 || self.lists > 0
     }
 
     /// The number of the next list.
@@ -148,6 +167,24 @@ mod tests {
         assert_eq!(listed(21), [(2, 99)]);
     }
 
+    /// The service gave 0 to 6; one of them is on its list.
+    #[test]
+    fn of_a_recovered_version_every_serial_below_the_first_free_one_is_revoked_at_will() {
+        let mut ledger = Ledger::recovered("clinic", 1, 7, None);
+        ledger.give(None, Some(Bucket::new(30))).unwrap();
+        for serial in [0, 6, 7] {
+            assert!(ledger.revoke(serial).unwrap(), "{serial}");
+        }
+        assert!(!ledger.revoke(6).unwrap(), "the second time changes nothing");
+        assert!(matches!(ledger.revoke(8), Err(AbeError::NotIssued { serial: 8, .. })));
+        // When the service's keys end is not known: they never leave the list.
+        let listed = ledger.revoked(Bucket::new(31), Bucket::new(99));
+        let listed: Vec<_> = listed.into_iter().map(|(serial, until)| (serial.number(), until.number())).collect();
+        assert_eq!(listed, [(0, 99), (6, 99)]);
+        assert_eq!(Ledger::read(&ledger.to_text().unwrap()).unwrap(), ledger);
+        assert!(ledger.is_in_use() && !Ledger::new("clinic", 1).is_in_use());
+    }
+
     #[test]
     fn a_ledger_that_does_not_hold_together_is_refused() {
         let good = r#"{"format":1,"name":"n","version":1,"next":2,"lists":0,"keys":{"1":null},"revoked":[1]}"#;
@@ -158,6 +195,7 @@ mod tests {
             ("[1]", "[0]"),
             ("\"lists\":0", "\"lists\":0,\"more\":1"),
             ("\"lists\":0,", ""),
+            ("\"lists\":0", "\"lists\":0,\"elsewhere\":3"),
             ("null}", "-1}"),
             ("{", "["),
         ] {

@@ -10,10 +10,11 @@ use wardkeep_abe::{
 };
 
 use super::error::InText as _;
+use super::files::Published;
 use super::folder::Folder;
 use super::ledger::Ledger;
 use super::when::{self, Edge, When};
-use super::{AbeError, files, inspect, now, seed};
+use super::{AbeError, files, now, seed};
 use crate::args::abe::{self as args, SerialChoice};
 use crate::command::CommandError;
 use crate::error::FileError;
@@ -103,6 +104,7 @@ pub(super) fn issue(format: Format, args: &args::Issue) -> Result<(), CommandErr
     let attributes = Attributes::parse(&text, parameters.schema())
         .map_err(|error| error.in_text(&text, file.map(PathBuf::as_path)))?;
     let valid_until = until(args, parameters.terms(), now(&machine))?;
+    remark_on_past(valid_until, parameters.terms(), now(&machine));
     // The file first, then the serial, durable, then the key: a place that cannot be written to costs no serial, and
     // a serial that was given is never given again, whatever happens next.
     let target = WholeFile::create(&args.out, Readers::Owner, args.force)?;
@@ -152,6 +154,16 @@ fn until(args: &args::Issue, terms: &Terms, now: u64) -> Result<Option<Bucket>, 
     }
 }
 
+/// A key that ends before it begins opens what was sealed for then: rarely what is meant.
+fn remark_on_past(valid_until: Option<Bucket>, terms: &Terms, now: u64) {
+    if let Some(bucket) = valid_until.filter(|bucket| terms.end_of(*bucket) <= now) {
+        let end = when::last_moment(terms, bucket);
+        output::remark(&format!(
+            "wardkeep: the key ends with {end}, before now: it opens nothing that is sealed from now on"
+        ));
+    }
+}
+
 /// Writes a key file and shows what the key is.
 fn keep(
     format: Format,
@@ -166,7 +178,7 @@ fn keep(
         key: place.to_owned(),
         authority: key.authority().to_string(),
         version: key.version(),
-        attributes: inspect::in_brief(key.attributes()),
+        attributes: key.attributes(),
         valid_until: key.valid_until().map(|bucket| when::last_moment(parameters.terms(), bucket)),
         serial: key.serial().map(Serial::number),
     };
@@ -210,6 +222,7 @@ struct List {
 /// Signs the list of revoked keys.
 pub(super) fn revocations(format: Format, args: &args::Revocations) -> Result<(), CommandError> {
     let machine = Machine::default();
+    Published::List.check_place(&args.out, args.force)?;
     sweep_when_told()?;
     let folder = Folder::open(&args.dir)?;
     let (authority, mut ledger) = folder.load()?;
@@ -234,7 +247,9 @@ pub(super) fn delegate(format: Format, args: args::Delegate) -> Result<(), Comma
     let machine = Machine::default();
     let (parameters, parent) = files::key(&key)?;
     let valid_until = valid_until.map(|when: When| when.bucket(Edge::End, parameters.terms(), now(&machine)));
-    let narrowing = Narrowing { without, without_values: without_value, valid_until: valid_until.transpose()? };
+    let valid_until = valid_until.transpose()?;
+    remark_on_past(valid_until, parameters.terms(), now(&machine));
+    let narrowing = Narrowing { without, without_values: without_value, valid_until };
     sweep_when_told()?;
     let target = WholeFile::create(&out, Readers::Owner, force)?;
     let child = parent.delegate(&parameters, &narrowing, seed(&machine)?).map_err(AbeError::from)?;

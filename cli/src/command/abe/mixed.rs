@@ -7,26 +7,21 @@
 //! | `--policy --key` | either of the two |
 //! | `--policy --key --require-online` | who satisfies the policy *and* is let by the key service, every time anew |
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use wardkeep_client::data_keys::new_data_key;
-use wardkeep_client::wire;
-use wardkeep_client::wire::data_key::UnwrapDataKey;
 use wardkeep_client::{EncryptionContext, KeyId};
-use wardkeep_envelope::{
-    AbeReader, AbeRecipient, AllOf, AllOfStanza, DataKey, FileKey, OpenError, Opener, Recipient, Sealer, Stanza,
-    Unwrap, WrappedKey,
-};
+use wardkeep_envelope::{AbeRecipient, AllOf, DataKey, FileKey, Recipient, Sealer};
 
-use super::content::{context_bytes, expected, explained, pour_into};
+use super::content::{context_bytes, opening, pour_into, refused};
 use super::{AbeError, files, policy, random};
 use crate::args::abe::Demands;
 use crate::args::abe::remote::RemoteOpen;
 use crate::args::connection::Connection;
-use crate::command::CommandError;
 use crate::command::abe::text::Text;
 use crate::command::file::{Target, Watched, finish, pour};
 use crate::command::remote::with_client;
+use crate::command::{CommandError, context};
 use crate::installation::Machine;
 use crate::output::Format;
 use crate::stop::sweep_when_told;
@@ -35,6 +30,7 @@ use crate::whole_file::Readers;
 /// What the flags of `encrypt --policy` say.
 pub(crate) struct Sealing {
     pub(crate) parameters: PathBuf,
+    pub(crate) signing_key: Option<[u8; 32]>,
     pub(crate) policy: Text,
     pub(crate) demands: Demands,
     pub(crate) key: Option<KeyId>,
@@ -57,13 +53,13 @@ pub(crate) fn encrypt(
     connection: &Connection,
 ) -> Result<(), CommandError> {
     let machine = Machine::default();
-    let parameters = files::parameters(&sealing.parameters)?;
+    let parameters = files::parameters_of(&sealing.parameters, sealing.signing_key.as_ref())?;
     let policy = policy(&sealing.policy, &sealing.demands, &parameters, &machine)?;
     let context = context_bytes(&sealing.context)?;
     sweep_when_told()?;
     let Places { input, place, force } = places;
-    let source = Watched::open(&input, "encrypting")?;
-    let target = Target::create(&place, Readers::Anyone, force)?;
+    let source = Watched::open_or_stdin(&input, "encrypting")?;
+    let target = Target::create_or_stdout(&place, Readers::Anyone, force)?;
     let recipient = AbeRecipient::new(&parameters, policy);
     let data_key = sealing.key.as_ref().map(|key| generated(key, &sealing.context, connection)).transpose()?;
     let mut random = random(&machine);
@@ -82,60 +78,41 @@ pub(crate) fn encrypt(
 
 /// Opens a file with a key for attributes; the key service is asked only where the file asks for both, and only once
 /// the attributes are known to be enough.
-pub(crate) fn decrypt(
-    format: Format,
-    key: &std::path::Path,
-    places: Places,
-    connection: &Connection,
-) -> Result<(), CommandError> {
-    opened(format, key, (None, places), connection)
+pub(crate) fn decrypt(format: Format, key: &Path, places: Places, connection: &Connection) -> Result<(), CommandError> {
+    opened(format, key, (EncryptionContext::default(), places), connection)
 }
 
 /// `wardkeep abe open`: the same, with the context that the caller expects and standard streams.
 pub(super) fn open(format: Format, args: RemoteOpen) -> Result<(), CommandError> {
     let RemoteOpen { key_file, input, out, force, context, connection } = args;
-    let expected = expected(&context)?;
+    let expected = context::of(&context)?;
     opened(format, &key_file, (expected, Places { input, place: out, force }), &connection)
 }
 
 fn opened(
     format: Format,
-    key: &std::path::Path,
-    (expected, places): (Option<Vec<u8>>, Places),
+    key: &Path,
+    (expected, places): (EncryptionContext, Places),
     connection: &Connection,
 ) -> Result<(), CommandError> {
-    let (parameters, user_key) = files::key(key)?;
-    let reader = AbeReader::new(&parameters, &user_key).map_err(AbeError::decoding(key))?;
+    let key = &files::reader(key)?;
     let Places { input, place, force } = places;
+    // Before the key service decides, which is on record: a place that is taken costs no decision.
+    Target::check(&place, force)?;
     sweep_when_told()?;
-    let opener = Opener::from_reader(Watched::open_or_stdin(&input, "decrypting")?).map_err(AbeError::from)?;
-    let (stanzas, claimed) = (opener.stanzas().to_vec(), opener.claimed_context().to_vec());
-    // Before a server is asked about it: it would decide on the record that the file claims to be.
-    if expected.as_ref().is_some_and(|expected| *expected != claimed) {
-        return Err(AbeError::Open(Box::new(OpenError::OtherContext)).into());
-    }
-    let context = claimed;
-    let wrapped = beside(&stanzas, &reader);
-    let data_key = wrapped.map(|wrapped| unwrapped(&wrapped, &context, connection)).transpose()?;
-    let mut holders: Vec<&dyn Unwrap> = vec![&reader];
-    holders.extend(data_key.iter().map(|key| key as &dyn Unwrap));
-    let opened = opener.reader(&holders, &context).map_err(|error| explained(error, &stanzas, &user_key))?;
+    // A context that is not the expected one too: the service would decide on the record that the file claims to be.
+    let opening = opening(Watched::open_or_stdin(&input, "decrypting")?, expected)?;
+    let released = match opening.needs_server(key)? {
+        true => {
+            let opening = &opening;
+            with_client(connection, |client| async move { Ok(client.released(opening, key).await?) })?
+        }
+        false => None,
+    };
+    let opened = opening.reader(key, released.as_ref()).map_err(refused)?;
     let mut target = Target::create_or_stdout(&place, Readers::Owner, force)?;
     let bytes = pour(opened, &mut target, (&input, &place))?;
     finish(format, target, place, bytes)
-}
-
-/// The wrapped data key that the key service is to be asked about: that of the first combination whose policy this
-/// reader satisfies. `None` where the reader opens the envelope alone, or not at all.
-fn beside(stanzas: &[Stanza], reader: &AbeReader<'_>) -> Option<WrappedKey> {
-    let opens = |stanza: &Stanza| matches!(reader.unwrap(stanza), Some(Ok(_)));
-    if stanzas.iter().any(opens) {
-        return None;
-    }
-    let combined = stanzas.iter().filter_map(|stanza| AllOfStanza::read(stanza)?.ok());
-    combined
-        .filter(|combined| combined.parts().iter().any(opens))
-        .find_map(|combined| combined.parts().iter().find_map(|part| WrappedKey::read(part)?.ok()))
 }
 
 fn generated(key: &KeyId, context: &EncryptionContext, connection: &Connection) -> Result<DataKey, CommandError> {
@@ -143,13 +120,4 @@ fn generated(key: &KeyId, context: &EncryptionContext, connection: &Connection) 
     let made = with_client(connection, |client| async move { Ok(client.data_keys().generate(&question).await?) })?;
     let plain = made.plaintext.and_then(|plain| FileKey::from_slice(plain.expose())).ok_or(AbeError::Answer)?;
     Ok(DataKey::new(&made.key, made.wrapped.0, plain).map_err(AbeError::from)?)
-}
-
-fn unwrapped(wrapped: &WrappedKey, context: &[u8], connection: &Connection) -> Result<DataKey, CommandError> {
-    // The context goes to the service as the envelope has it: unwrapping is bound to it, and the check binds it again.
-    let context: wire::Context = serde_json::from_slice(context).map_err(AbeError::ForeignContext)?;
-    let question = UnwrapDataKey { wrapped: wrapped.wrapped().into(), context, recipient: None };
-    let opened = with_client(connection, |client| async move { Ok(client.data_keys().unwrap(&question).await?) })?;
-    let plain = opened.plaintext.and_then(|plain| FileKey::from_slice(plain.expose())).ok_or(AbeError::Answer)?;
-    Ok(DataKey::new(wrapped.key(), wrapped.wrapped().to_vec(), plain).map_err(AbeError::from)?)
 }

@@ -18,7 +18,7 @@ pub(crate) enum When {
     Day(Date),
     /// `2026-12-31T15:00:00Z` (RFC 3339).
     Moment(Timestamp),
-    /// The number of a time bucket.
+    /// `bucket:20780`: a time bucket by its number.
     Bucket(u32),
 }
 
@@ -38,12 +38,16 @@ impl FromStr for When {
         if matches!(text, "now" | "today") {
             return Ok(Self::Now);
         }
-        // A number first: eight digits are a date without its dashes to the library, and a bucket here.
-        if let Ok(number) = text.parse() {
-            return Ok(Self::Bucket(number));
+        let form = || "write `today`, a date as 2026-12-31, a moment as 2026-12-31T15:00:00Z, or a time bucket as `bucket:20780`";
+        if let Some(number) = text.strip_prefix("bucket:") {
+            let digits = number.bytes().all(|byte| byte.is_ascii_digit());
+            return number.parse().ok().filter(|_| digits).map(Self::Bucket).ok_or_else(|| form().to_owned());
         }
-        let form =
-            || "write `today`, a date as 2026-12-31, a moment as 2026-12-31T15:00:00Z, or the number of a time bucket";
+        // A number alone is a year to whoever writes it, and would be a day of the seventies as a bucket. The library
+        // takes eight digits for a date without its dashes.
+        if text.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err(form().to_owned());
+        }
         let dashed = text.len() == 10 && text.as_bytes().get(4) == Some(&b'-');
         if dashed {
             return text.parse().map(Self::Day).map_err(|_| form().to_owned());
@@ -112,7 +116,7 @@ mod tests {
             ("1970-01-02", Edge::End, 1, 47),
             ("1970-01-02T23:59:59Z", Edge::Start, 1, 47),
             ("1970-01-03T01:00:00+02:00", Edge::End, 1, 47),
-            ("17", Edge::Start, 17, 17),
+            ("bucket:17", Edge::Start, 17, 17),
         ] {
             assert_eq!(number(text, edge, BucketLength::Day), Some(day), "{text}");
             assert_eq!(number(text, edge, BucketLength::Hour), Some(hour), "{text}");
@@ -121,8 +125,8 @@ mod tests {
 
     #[test]
     fn moments_beyond_the_last_bucket_or_before_the_first_are_refused() {
-        assert_eq!(number("65535", Edge::Start, BucketLength::Day), Some(65_535));
-        assert_eq!(number("65536", Edge::Start, BucketLength::Day), None);
+        assert_eq!(number("bucket:65535", Edge::Start, BucketLength::Day), Some(65_535));
+        assert_eq!(number("bucket:65536", Edge::Start, BucketLength::Day), None);
         assert_eq!(number("2149-06-06", Edge::End, BucketLength::Day), Some(65_535));
         assert_eq!(number("2149-06-07", Edge::Start, BucketLength::Day), None);
         assert_eq!(number("9999-12-31", Edge::End, BucketLength::Hour), None);
@@ -131,9 +135,25 @@ mod tests {
 
     #[test]
     fn what_is_no_moment_is_refused_with_the_forms_there_are() {
-        for bad in
-            ["", "tomorrow", "2026-02-30", "2026-13-01", "31.12.2026", "2026-12-31 15", "-1", "4294967296", "0x10"]
-        {
+        for bad in [
+            "",
+            "tomorrow",
+            "2026-02-30",
+            "2026-13-01",
+            "31.12.2026",
+            "2026-12-31 15",
+            "-1",
+            "0x10",
+            // A year, a date without its dashes, a bucket without its word.
+            "2026",
+            "20261231",
+            "20780",
+            "bucket:",
+            "bucket:-1",
+            "bucket:+1",
+            "bucket:2026-12-31",
+            "bucket:4294967296",
+        ] {
             let refused = bad.parse::<When>().unwrap_err();
             assert!(refused.contains("2026-12-31"), "{bad}: {refused}");
         }

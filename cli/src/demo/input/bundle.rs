@@ -82,11 +82,19 @@ impl Bundle {
             (None, Some(id)) => id.to_owned(),
             (None, None) => format!("{index}"),
         };
-        // FHIR R4, *Datatypes*, id: at most 64 characters of A-Z a-z 0-9 - .
-        if id.is_empty() || id.len() > 64 {
-            return Err(InputError::Id { name: self.name.clone(), index, len: id.len() });
-        }
+        let checked = |id: &str| match is_id(id) {
+            true => Ok(()),
+            false => Err(InputError::Id {
+                name: self.name.clone(),
+                index,
+                len: id.len(),
+                found: id.chars().take(64).flat_map(char::escape_default).collect(),
+            }),
+        };
+        checked(&id)?;
         let about = [head.patient, head.subject, head.beneficiary].into_iter().flatten().find_map(References::first);
+        // Not passed over: what is about nobody is for everybody.
+        about.as_deref().and_then(patient_of).map_or(Ok(()), checked)?;
         Ok(Named { kind: head.kind, id, full_url: full_url.clone(), about })
     }
 }
@@ -115,12 +123,20 @@ impl Named {
         if let Some(id) = patients.get(about) {
             return Some(id.clone());
         }
-        let id = match about.strip_prefix("urn:uuid:") {
-            Some(id) => id,
-            None => relative(about)?,
-        };
-        (!id.is_empty() && id.len() <= 64).then(|| id.to_owned())
+        patient_of(about).map(str::to_owned)
     }
+}
+
+/// FHIR R4, *Datatypes*, id: 1 to 64 characters of A-Z a-z 0-9 - .
+fn is_id(id: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.');
+    (1..=64).contains(&id.len()) && id.bytes().all(allowed)
+}
+
+/// The patient's id in a reference, whatever its characters; `None` where it refers to anything else.
+fn patient_of(about: &str) -> Option<&str> {
+    let id = about.strip_prefix("urn:uuid:").or_else(|| relative(about))?;
+    (!id.is_empty()).then_some(id)
 }
 
 /// From each patient's `fullUrl` in the bundle to its id.

@@ -39,7 +39,9 @@ pub(crate) enum InputError {
     /// Its type is no FHIR type name.
     #[error("`{name}`, entry {index}: `{found}` is no FHIR resource type")]
     Kind { name: String, index: usize, found: String },
-    /// It has no id that can name it.
-    #[error("`{name}`, entry {index}: the id has {len} bytes: use 1 to 64")]
-    Id { name: String, index: usize, len: usize },
+    /// It, or the patient whom it is about, has no id that can name them.
+    #[error(
+        "`{name}`, entry {index}: `{found}` ({len} bytes) is no FHIR id: use 1 to 64 letters, digits, `-` and `.` (R4, Datatypes)"
+    )]
+    Id { name: String, index: usize, len: usize, found: String },
 }

@@ -98,6 +98,15 @@ fn what_is_no_bundle_is_refused_by_name() {
     assert!(refusal(one(r#"{"resourceType":"Goal","id":7}"#)).contains("entry 0"));
     assert!(refusal(one(&format!(r#"{{"resourceType":"Goal","id":"{}"}}"#, "a".repeat(65)))).contains("65 bytes"));
     assert!(refusal(Bundle::new("b".into(), vec![0xff; 9])).contains("not a FHIR bundle"));
+    for hostile in ["7\\\" or role = \\\"x", "a b", "a/b", "a_b", "\u{e9}", "a\\u0000b", ""] {
+        assert!(refusal(one(&format!(r#"{{"resourceType":"Goal","id":"{hostile}"}}"#))).contains("no FHIR id"));
+    }
+    for hostile in ["Patient/7\\\" or role = \\\"x", "urn:uuid:a b", &format!("Patient/{}", "a".repeat(65))] {
+        let about = format!(r#"{{"resourceType":"Goal","id":"g","subject":{{"reference":"{hostile}"}}}}"#);
+        assert!(refusal(one(&about)).contains("no FHIR id"), "{hostile}");
+    }
+    let longest = format!("{}-.", "aZ09".repeat(15) + "aa");
+    assert_eq!(one(&format!(r#"{{"resourceType":"Goal","id":"{longest}"}}"#)).resources().unwrap()[0].id, longest);
     let deep = "[".repeat(100_000) + &"]".repeat(100_000);
     let deep = one(&format!(r#"{{"resourceType":"Goal","id":"x","extension":{deep}}}"#));
     assert!(deep.resources().is_ok_and(|found| found.len() == 1), "depth costs no stack");

@@ -3,7 +3,8 @@
 //!
 //! Three readers try every resource. What they open must be what a plain evaluation of the formula over their attributes
 //! lets them open, no more and no less: the two are worked out apart, one by pairings, the other by comparing words.
-//! Then one key is revoked and one moment lies behind all of them; and when the server has stopped, a file still opens.
+//! Then one key is revoked, and some of the resources are sealed anew, also for the last moment that each key reaches and
+//! for the one behind it; and when the server has stopped, what was written to files still opens from them.
 //!
 //! | file | job |
 //! |---|---|
@@ -18,6 +19,7 @@ pub(crate) mod readers;
 pub(crate) mod rule;
 
 use std::ops::ControlFlow;
+use std::path::Path;
 
 use serde::Serialize;
 use tokio::runtime::Handle;
@@ -36,6 +38,11 @@ use crate::system::Stopwatch;
 /// The authority of the demo, as the clinic's bundle declares it.
 pub(crate) const AUTHORITY: &str = "clinic/records-abe";
 
+/// Who tries: doctor, patient, pharmacy.
+const READERS: usize = 3;
+/// Resources, at most, that are sealed anew where all of them would show nothing more.
+const SAMPLE: usize = 5;
+
 /// What came of it.
 #[derive(Debug, Default, Clone, Serialize)]
 pub(crate) struct Sealed {
@@ -51,15 +58,21 @@ pub(crate) struct Sealed {
     pub(crate) disagree: u64,
     /// Openings that gave other bytes.
     pub(crate) different: u64,
-    /// What the revoked key opens of what was sealed after its revocation; of how many tries.
+    /// Resources that were sealed anew for what follows.
+    pub(crate) sample: u64,
+    /// What the revoked key opens of what was sealed after its revocation.
     pub(crate) revoked_opens: u64,
-    /// What keys open of what was sealed for a day behind their end.
+    /// Of how many tries.
+    pub(crate) revoked_tries: u64,
+    /// What the others, a key issued anew among them, open of the same.
+    pub(crate) others_open: u64,
+    /// What they open of what was sealed for the last moment that they reach.
+    pub(crate) last_opens: u64,
+    /// What they open of what was sealed for the moment behind it.
     pub(crate) expired_opens: u64,
-    /// Tries of revoked and expired keys.
-    pub(crate) tries: u64,
-    /// Whether the others, and a key issued anew, still opened.
-    pub(crate) others_open: bool,
-    /// Whether a file was opened after the server had stopped.
+    /// Of how many tries, of each of the last three.
+    pub(crate) expired_tries: u64,
+    /// Whether files were opened after the server had stopped.
     pub(crate) without_server: bool,
     /// How long sealing and reading took.
     pub(crate) seconds: f64,
@@ -79,21 +92,27 @@ pub(crate) struct Tally {
 }
 
 impl Sealed {
-    /// Whether everything came out as it must.
-    pub(crate) fn holds(&self) -> bool {
-        let counted = self.readers.iter().all(|tally| tally.opened + tally.refused == self.resources);
-        self.disagree == 0
-            && self.different == 0
-            && self.revoked_opens == 0
-            && self.expired_opens == 0
-            && self.others_open
-            && self.without_server
+    /// Whether everything came out as it must, of `resources` that there are: each was sealed and tried by each reader, and
+    /// what was to be tried was.
+    pub(crate) fn holds(&self, resources: u64) -> bool {
+        let counted = self.readers.iter().all(|tally| tally.opened + tally.refused == resources);
+        let sample = resources.min(SAMPLE as u64);
+        let tries = sample * READERS as u64;
+        resources > 0
+            && self.resources == resources
+            && self.readers.len() == READERS
             && counted
+            && self.disagree == 0
+            && self.different == 0
+            && (self.sample, self.revoked_tries, self.expired_tries) == (sample, sample, tries)
+            && (self.revoked_opens, self.expired_opens) == (0, 0)
+            && (self.others_open, self.last_opens) == (tries, tries)
+            && self.without_server
     }
 }
 
 /// Seals and reads everything; what is left to be done without a server is given back.
-pub(crate) async fn play(source: &Source, cast: &Cast) -> Result<(Sealed, Kept), CommandError> {
+pub(crate) async fn play(source: &Source, cast: &Cast, folder: &Path) -> Result<(Sealed, Kept), CommandError> {
     let key = KeyId::parse(AUTHORITY)?;
     cast.admin.authorities().create(&key).await?;
     let sealer = cast.ingest.abe(AUTHORITY).await.map_err(DemoError::from)?;
@@ -103,10 +122,9 @@ pub(crate) async fn play(source: &Source, cast: &Cast) -> Result<(Sealed, Kept),
     // Reading archives blocks, and so does arithmetic.
     let pass = tokio::task::spawn_blocking(move || over(&source, pass, &Handle::current()));
     let pass = pass.await.map_err(|_| DemoError::Stopped)??;
-    let (mut sealed, readers) = pass.end();
-    sealed.seconds = watch.elapsed().as_secs_f64();
-    let kept = after::play(cast, &key, readers, &mut sealed).await?;
-    Ok((sealed, kept))
+    let mut passed = pass.end();
+    passed.sealed.seconds = watch.elapsed().as_secs_f64();
+    after::play(cast, &key, passed, folder).await
 }
 
 fn over(source: &Source, mut pass: Pass, runtime: &Handle) -> Result<Pass, CommandError> {
@@ -128,4 +146,68 @@ fn over(source: &Source, mut pass: Pass, runtime: &Handle) -> Result<Pass, Comma
     })?;
     bar.finish_and_clear();
     failed.map_or(Ok(pass), Err)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What goes wrong, and how.
+    type Spoiled = (&'static str, fn(&mut Sealed));
+
+    fn whole() -> Sealed {
+        let tally = |reader, opened| Tally { reader, opened, refused: 33 - opened, ..Tally::default() };
+        Sealed {
+            resources: 33,
+            batches: 9,
+            formulas: 9,
+            readers: vec![tally("doctor", 33), tally("patient", 12), tally("pharmacy", 0)],
+            sample: 5,
+            revoked_tries: 5,
+            others_open: 15,
+            last_opens: 15,
+            expired_tries: 15,
+            without_server: true,
+            ..Sealed::default()
+        }
+    }
+
+    #[test]
+    fn each_count_that_is_off_is_a_failure() {
+        assert!(whole().holds(33));
+        let breaks: [Spoiled; 16] = [
+            ("a pass that stopped early", |sealed| sealed.resources = 32),
+            ("nobody reads", |sealed| sealed.readers.clear()),
+            ("a reader is left out", |sealed| drop(sealed.readers.pop())),
+            ("a resource was not tried", |sealed| sealed.readers[0].opened -= 1),
+            ("a resource was tried twice", |sealed| sealed.readers[2].refused += 1),
+            ("mathematics and words differ", |sealed| sealed.disagree = 1),
+            ("other bytes", |sealed| sealed.different = 1),
+            ("no sample", |sealed| sealed.sample = 0),
+            ("the revoked key opens", |sealed| sealed.revoked_opens = 1),
+            ("the revoked key was not tried", |sealed| sealed.revoked_tries = 0),
+            ("another key does not open", |sealed| sealed.others_open -= 1),
+            ("the last moment does not open", |sealed| sealed.last_opens -= 1),
+            ("the moment behind it opens", |sealed| sealed.expired_opens = 1),
+            ("it was not tried", |sealed| sealed.expired_tries = 0),
+            ("nothing opens without a server", |sealed| sealed.without_server = false),
+            ("nothing at all", |sealed| *sealed = Sealed::default()),
+        ];
+        for (what, spoil) in breaks {
+            let mut sealed = whole();
+            spoil(&mut sealed);
+            assert!(!sealed.holds(33), "{what}");
+        }
+        assert!(!whole().holds(34) && !whole().holds(32), "the archive has others");
+        assert!(!Sealed { without_server: true, ..Sealed::default() }.holds(0), "an archive without a resource");
+    }
+
+    #[test]
+    fn a_source_of_fewer_resources_is_sampled_whole() {
+        let tally = |reader| Tally { reader, opened: 2, ..Tally::default() };
+        let readers = vec![tally("doctor"), tally("patient"), tally("pharmacy")];
+        let counts = Sealed { resources: 2, sample: 2, revoked_tries: 2, expired_tries: 6, readers, ..whole() };
+        assert!(Sealed { others_open: 6, last_opens: 6, ..counts.clone() }.holds(2));
+        assert!(!counts.holds(2));
+    }
 }

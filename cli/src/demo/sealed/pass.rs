@@ -4,20 +4,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use tokio::runtime::Handle;
-use wardkeep_abe::AccessPolicy;
-use wardkeep_client::abe::{Parameters, Sealer};
-use wardkeep_envelope::batch::{BatchOpener, BatchSealer};
-use wardkeep_envelope::{AbeReader, AbeRecipient, FileKey, OpenError, RandomFailed, UnwrapError};
+use wardkeep_client::abe::{Key, Sealer, open_batch};
+use wardkeep_client::{EncryptionContext, Side};
 
 use super::super::DemoError;
 use super::super::input::Resource;
 use super::super::record::digest;
 use super::readers::{Reader, Readers};
-use super::{Sealed, Tally, rule};
+use super::{SAMPLE, Sealed, Tally, rule};
 use crate::command::CommandError;
-
-/// What the batches of the demo are bound to.
-const CONTEXT: &[u8] = b"wardkeep demo";
 
 /// What is under way.
 pub(crate) struct Pass {
@@ -25,6 +20,17 @@ pub(crate) struct Pass {
     readers: Readers,
     sealed: Sealed,
     formulas: BTreeSet<String>,
+    sample: Vec<Vec<u8>>,
+}
+
+/// What a pass leaves behind.
+pub(crate) struct Passed {
+    /// The counts so far.
+    pub(crate) sealed: Sealed,
+    /// The readers, for what follows.
+    pub(crate) readers: Readers,
+    /// The first resources, as they are in their bundles.
+    pub(crate) sample: Vec<Vec<u8>>,
 }
 
 /// A batch as it would be stored: header, and each resource's box with the digest of what went in.
@@ -41,21 +47,23 @@ impl Pass {
             ..Tally::default()
         };
         let sealed = Sealed { readers: readers.0.iter().map(tally).collect(), ..Sealed::default() };
-        Self { sealer, readers, sealed, formulas: BTreeSet::new() }
+        Self { sealer, readers, sealed, formulas: BTreeSet::new(), sample: Vec::new() }
     }
 
     /// Seals a bundle and has everybody try it; how many resources there were.
     pub(crate) fn bundle(&mut self, resources: &[Resource<'_>], runtime: &Handle) -> Result<u64, CommandError> {
+        let wanted = SAMPLE.saturating_sub(self.sample.len());
+        self.sample.extend(resources.iter().take(wanted).map(|resource| resource.raw.to_vec()));
         let mut by_formula: BTreeMap<String, Vec<&[u8]>> = BTreeMap::new();
         for resource in resources {
             by_formula.entry(rule::formula(resource)).or_default().push(resource.raw);
         }
         for (formula, records) in by_formula {
-            let (parameters, policy) = runtime.block_on(self.sealer.policy(&formula)).map_err(DemoError::from)?;
-            let batch = Batch::seal(&parameters, policy.clone(), &records)?;
+            let (_, policy) = runtime.block_on(self.sealer.policy(&formula)).map_err(DemoError::from)?;
+            let batch = runtime.block_on(Batch::seal(&self.sealer, &formula, &records))?;
             for (reader, tally) in self.readers.0.iter().zip(&mut self.sealed.readers) {
                 let may = policy.formula().evaluate(&reader.attributes);
-                let Opened { equal, different } = batch.open(reader)?;
+                let Opened { equal, different } = batch.open(&reader.key)?;
                 let count = batch.boxes.len() as u64;
                 tally.opened += equal;
                 tally.refused += count - equal - different;
@@ -69,10 +77,10 @@ impl Pass {
         Ok(resources.len() as u64)
     }
 
-    /// The counts, and the readers for what follows.
-    pub(crate) fn end(mut self) -> (Sealed, Readers) {
+    /// The counts, the readers and a sample for what follows.
+    pub(crate) fn end(mut self) -> Passed {
         self.sealed.formulas = self.formulas.len() as u64;
-        (self.sealed, self.readers)
+        Passed { sealed: self.sealed, readers: self.readers, sample: self.sample }
     }
 }
 
@@ -86,37 +94,36 @@ pub(crate) struct Opened {
 }
 
 impl Batch {
-    /// Seals records under one policy.
-    pub(crate) fn seal(parameters: &Parameters, policy: AccessPolicy, records: &[&[u8]]) -> Result<Self, CommandError> {
-        let mut random = |out: &mut [u8]| aws_lc_rs::rand::fill(out).map_err(|_| RandomFailed);
-        let recipient = AbeRecipient::new(parameters, policy);
-        let file_key = FileKey::random(&mut random).map_err(wardkeep_envelope::SealError::from);
-        let file_key = file_key.map_err(DemoError::from)?;
-        let mut sealer = BatchSealer::new(&file_key, &[&recipient], CONTEXT, &mut random).map_err(DemoError::from)?;
+    /// Seals records under one policy, as an application would.
+    pub(crate) async fn seal(sealer: &Sealer, policy: &str, records: &[&[u8]]) -> Result<Self, CommandError> {
+        let mut batch = sealer.batch(policy, &context()?).await.map_err(DemoError::from)?;
         let mut boxes = Vec::with_capacity(records.len());
         for record in records {
             let digest = digest(record);
-            boxes.push((sealer.seal(&digest, record).map_err(DemoError::from)?, digest));
+            boxes.push((batch.seal(&digest, record).map_err(DemoError::from)?, digest));
         }
-        Ok(Self { header: sealer.header().to_vec(), boxes })
+        Ok(Self { header: batch.header().to_vec(), boxes })
     }
 
-    /// Opens what a reader's key opens. That the policy is not satisfied is an answer; anything else is an error.
-    pub(crate) fn open(&self, reader: &Reader) -> Result<Opened, CommandError> {
-        let holder = AbeReader::new(&reader.parameters, &reader.key).map_err(DemoError::from)?;
-        let opener = BatchOpener::from_bytes(&self.header).map_err(DemoError::from)?;
-        let keys = match opener.reader(&[&holder], CONTEXT) {
-            Ok(keys) => keys,
-            Err(OpenError::Unwrap(UnwrapError::NotSatisfied { .. })) => return Ok(Opened::default()),
+    /// Opens what a key opens. That the policy is not satisfied is an answer; anything else is an error.
+    pub(crate) fn open(&self, key: &Key) -> Result<Opened, CommandError> {
+        let batch = match open_batch(key, &self.header, &context()?) {
+            Ok(batch) => batch,
+            Err(error) if error.side() == Side::Denied => return Ok(Opened::default()),
             Err(error) => return Err(DemoError::from(error).into()),
         };
         let mut opened = Opened::default();
         for (sealed, expected) in &self.boxes {
-            match keys.open(sealed, expected) {
+            match batch.open(sealed, expected) {
                 Ok(text) if digest(&text) == *expected => opened.equal += 1,
                 _ => opened.different += 1,
             }
         }
         Ok(opened)
     }
+}
+
+/// What the batches of the demo are bound to.
+fn context() -> Result<EncryptionContext, CommandError> {
+    Ok(EncryptionContext::new([("made-by".to_owned(), "wardkeep demo".to_owned())].into(), None)?)
 }

@@ -1,7 +1,7 @@
 //! The three readers, with the keys that the key service issued for what their entities say.
 
-use wardkeep_abe::{Attributes, UserKey, from_key_file};
-use wardkeep_client::abe::{Key, Parameters};
+use wardkeep_abe::Attributes;
+use wardkeep_client::abe::Key;
 use wardkeep_client::{Client, KeyId};
 
 use super::super::DemoError;
@@ -12,8 +12,7 @@ use crate::command::CommandError;
 pub(crate) struct Reader {
     pub(crate) name: &'static str,
     pub(crate) attributes: Attributes,
-    pub(crate) parameters: Parameters,
-    pub(crate) key: UserKey,
+    pub(crate) key: Key,
     pub(crate) serial: u32,
 }
 
@@ -34,9 +33,7 @@ impl Readers {
 
 /// A key for whoever calls. What it says is the server's answer, read as anybody would read it.
 pub(crate) async fn issue(client: &Client, key: &KeyId, name: &'static str) -> Result<Reader, CommandError> {
-    let (issued, opened): (_, Key) =
-        client.user_keys().issue(key, &Default::default()).await.map_err(DemoError::from)?;
-    let (parameters, key) = from_key_file(&opened.to_bytes()).map_err(DemoError::from)?;
-    let attributes = Attributes::parse(&issued.attributes, parameters.schema()).map_err(DemoError::from)?;
-    Ok(Reader { name, attributes, parameters, key, serial: issued.serial })
+    let (issued, key) = client.user_keys().issue(key, &Default::default()).await.map_err(DemoError::from)?;
+    let attributes = Attributes::parse(&issued.attributes, key.parameters().schema()).map_err(DemoError::from)?;
+    Ok(Reader { name, attributes, key, serial: issued.serial })
 }

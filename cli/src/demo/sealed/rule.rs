@@ -3,6 +3,8 @@
 //! In a hospital these come with the record; synthetic bundles name neither department nor sensitivity, so that the
 //! demo derives them from the resource's FHIR type.
 
+use wardkeep_abe::quoted;
+
 use super::super::input::Resource;
 
 /// What a FHIR type is about.
@@ -28,12 +30,12 @@ fn area(kind: &str) -> Area {
     }
 }
 
-/// Who may open a resource, as an access policy.
+/// Who may open a resource, as an access policy. The patient's id is somebody else's text, and quoted as such.
 pub(crate) fn formula(resource: &Resource<'_>) -> String {
     let Some(patient) = &resource.patient else {
         return "role in [doctors, patients, pharmacies]".to_owned();
     };
-    let own = format!("patient = \"{patient}\"");
+    let own = format!("patient = {}", quoted(patient));
     match area(&resource.kind) {
         Area::Billing => own,
         Area::Medication => format!("{own} or role = pharmacies or role = doctors and clearance >= 1"),
@@ -45,6 +47,8 @@ pub(crate) fn formula(resource: &Resource<'_>) -> String {
 
 #[cfg(test)]
 mod tests {
+    use wardkeep_abe::{Attributes, Formula, Schema};
+
     use super::*;
 
     #[test]
@@ -52,10 +56,20 @@ mod tests {
         let of = |kind: &str, patient: Option<&str>| {
             formula(&Resource { raw: b"{}", kind: kind.into(), id: "1".into(), patient: patient.map(Into::into) })
         };
-        assert_eq!(of("Claim", Some("p-1")), "patient = \"p-1\"");
-        let imaging = "patient = \"p-1\" or role = doctors and (dept = radiology or clearance >= 3)";
+        assert_eq!(of("Claim", Some("p-1")), "patient = p-1");
+        let imaging = "patient = p-1 or role = doctors and (dept = radiology or clearance >= 3)";
         assert_eq!(of("ImagingStudy", Some("p-1")), imaging);
         assert!(of("MedicationRequest", Some("p-1")).contains("role = pharmacies"));
         assert_eq!(of("Organization", None), "role in [doctors, patients, pharmacies]");
+    }
+
+    #[test]
+    fn an_id_that_speaks_the_policy_language_lets_nobody_in() {
+        let (schema, id) = (Schema::default(), r#"7" or role = pharmacies or patient = "8"#);
+        let resource = Resource { raw: b"{}", kind: "Claim".into(), id: "1".into(), patient: Some(id.into()) };
+        let formula = Formula::parse(&formula(&resource), &schema).unwrap();
+        for somebody in ["role = pharmacies", "patient = \"7\"", "patient = \"8\""] {
+            assert!(!formula.evaluate(&Attributes::parse(somebody, &schema).unwrap()), "{somebody}");
+        }
     }
 }

@@ -67,3 +67,40 @@ async fn the_services_part_is_wrapped_anew_unseen() {
     let refused = client.open_online(&doctor, &sealed, &context("7")).await.unwrap_err();
     assert!(matches!(refused, AbeError::Record(RecordError::Call(_))), "the fake forgot the old one: {refused}");
 }
+
+#[tokio::test]
+async fn a_stream_asks_the_service_as_a_record_does() {
+    let publisher = Publisher::start().await;
+    let client = publisher.client();
+    let (doctor, nurse) =
+        (key(&publisher, &client, "role = doctor").await, key(&publisher, &client, "role = nurse").await);
+    let sealer = client.abe("clinic/abe").await.unwrap();
+    let both = sealer.clone().require_online(KeyId::parse("clinic/records").unwrap());
+    let long = vec![7; 200_000];
+    let stream = |bytes: &[u8]| std::io::Cursor::new(bytes.to_vec());
+    let (sealed, _) = both.seal_stream("role = doctor", &context("7"), stream(&long), Vec::new()).await.unwrap();
+    let (alone, _) = sealer.seal_stream("role = doctor", &context("7"), stream(&long), Vec::new()).await.unwrap();
+
+    let asked = publisher.calls(UNWRAP);
+    for expected in [None, Some(&context("7"))] {
+        let opened = client.open_online_stream(&doctor, stream(&sealed), Vec::new(), expected).await.unwrap();
+        assert!(opened.output == long && opened.bytes == 200_000 && opened.context == context("7"));
+    }
+    assert_eq!(publisher.calls(UNWRAP), asked + 2);
+    // Nobody is asked about what opens without, about what stays shut, or about another record.
+    let opened = client.open_online_stream(&doctor, stream(&alone), Vec::new(), None).await.unwrap();
+    assert!(opened.output == long);
+    let refused = client.open_online_stream(&nurse, stream(&sealed), Vec::new(), None).await.unwrap_err();
+    assert!(lacks(&refused).contains("doctor"));
+    let other = client.open_online_stream(&doctor, stream(&sealed), Vec::new(), Some(&context("8"))).await;
+    assert!(matches!(other.unwrap_err(), AbeError::Unexpected));
+    assert_eq!(publisher.calls(UNWRAP), asked + 2);
+    // What was cut off is an error, whatever came before it.
+    let cut = client.open_online_stream(&doctor, stream(&sealed[..sealed.len() - 1]), Vec::new(), None).await;
+    assert_eq!(cut.unwrap_err().side(), Side::Local);
+    // What an envelope asks for is told before anything is opened.
+    let needs = |sealed: &[u8], key: &Key| Opening::read(sealed).unwrap().needs_server(key).unwrap();
+    assert!(needs(&sealed, &doctor) && !needs(&sealed, &nurse) && !needs(&alone, &doctor));
+    let alone = Opening::read(sealed.as_slice()).unwrap().reader(&doctor, None).err().unwrap();
+    assert!(matches!(alone, AbeError::NeedsServer), "{alone}");
+}
