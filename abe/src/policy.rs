@@ -100,8 +100,7 @@ impl AccessPolicy {
         list.check(parameters, now)?;
         let terms = parameters.terms();
         let nodes = list.cover(terms, self.bucket);
-        // A list from behind the last bucket knows of no key that lives.
-        let listed_from = terms.bucket_at(list.issued_at()).unwrap_or(Bucket::new(u32::MAX));
+        let listed_from = list.first_bucket(terms);
         let first_bucket = self.bucket.map_or(listed_from, |bucket| bucket.max(listed_from));
         let fitness = Some(Fitness { first_bucket, renew_by: list.dates().next_update });
         self.cover = Some(Cover { list_number: list.number(), issued_at: list.issued_at(), nodes, fitness });

@@ -142,6 +142,14 @@ impl RevocationList {
         &self.revoked
     }
 
+    /// The first time bucket that a ciphertext sealed with it may ask for: that of its date. Serials that had expired by
+    /// then are not in it, whether revoked or not.
+    #[must_use]
+    pub fn first_bucket(&self, terms: &Terms) -> Bucket {
+        // Behind the last bucket no key lives, and nothing can be sealed.
+        terms.bucket_at(self.issued_at()).unwrap_or(Bucket::new(u32::MAX))
+    }
+
     /// That it is of this authority version and fit to seal with.
     pub(crate) fn check<B: Backend>(&self, parameters: &PublicParameters<B>, now: u64) -> Result<(), RevocationError> {
         let Dates { issued_at, next_update, .. } = self.dates;

@@ -170,7 +170,12 @@ impl Sealer {
         let bucket = match self.time {
             Time::Never => return Ok((parameters, policy)),
             Time::At(bucket) => bucket,
-            Time::Now => parameters.terms().bucket_at(now).ok_or(AbeError::OutOfTime { now })?,
+            Time::Now => {
+                let terms = parameters.terms();
+                let bucket = terms.bucket_at(now).ok_or(AbeError::OutOfTime { now })?;
+                // Our clock may be behind the one that dated the list, within the bounds that the list is taken in.
+                list.as_ref().map_or(bucket, |list| bucket.max(list.value.first_bucket(terms)))
+            }
         };
         policy = policy.valid_from(bucket);
         if let Some(list) = list {

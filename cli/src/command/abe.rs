@@ -88,12 +88,17 @@ fn policy(
              `--not-before today` and `--revocations LIST` shut those out",
         );
     }
+    let (terms, now) = (parameters.terms(), now(machine));
     if let Some(when) = asked {
-        policy = policy.valid_from(when.bucket(Edge::Start, parameters.terms(), now(machine))?);
+        policy = policy.valid_from(when.bucket(Edge::Start, terms, now)?);
     }
     if let Some(path) = &demands.revocations {
         let list = files::revocations(path, parameters)?;
-        policy = policy.excluding(&list, parameters, now(machine)).map_err(AbeError::list(path))?;
+        policy = policy.excluding(&list, parameters, now).map_err(AbeError::list(path))?;
+        if demands.not_before.is_none() {
+            // This clock may be behind the one that dated the list, within the bounds that the list is taken in.
+            policy = policy.valid_from(When::Now.bucket(Edge::Start, terms, now)?.max(list.first_bucket(terms)));
+        }
     }
     Ok(policy)
 }

@@ -9,9 +9,7 @@
 
 use hkdf::Hkdf;
 use sha2::Sha256;
-use wardkeep_abe::{
-    AccessPolicy, Ciphertext, DecodeError, OpenError, PublicParameters, Secret, Seed, UserKey, open, seal,
-};
+use wardkeep_abe::{AccessPolicy, Ciphertext, DecodeError, OpenError, PublicParameters, Seed, UserKey, open, seal};
 use zeroize::Zeroizing;
 
 use crate::cipher::{OnceKey, WRAPPED};
@@ -54,7 +52,7 @@ impl Recipient for AbeRecipient {
     fn wrap(&self, file_key: &FileKey, random: &mut dyn Randomness) -> Result<Stanza, WrapError> {
         let seed = Seed::draw::<RandomFailed>(|out| random.fill(out))?;
         let (ciphertext, secret) = seal(&self.parameters, &self.policy, CONTEXT, seed)?;
-        let wrapped = once(&secret).and_then(|key| key.wrap(file_key)).ok_or(WrapError::Derivation)?;
+        let wrapped = once(secret.expose()).and_then(|key| key.wrap(file_key)).ok_or(WrapError::Derivation)?;
         Ok(Stanza::new(StanzaKind::ABE, [wrapped.as_slice(), ciphertext.to_bytes()].concat()))
     }
 }
@@ -91,13 +89,18 @@ impl Unwrap for AbeReader<'_> {
         let malformed = UnwrapError::Malformed { kind: StanzaKind::ABE };
         let broken = UnwrapError::Broken { kind: StanzaKind::ABE };
         Some(match open(self.parameters, self.key, &found.ciphertext, CONTEXT) {
-            Ok(secret) => once(&secret).and_then(|key| key.unwrap(&found.wrapped)).ok_or(broken),
+            Ok(secret) => once(secret.expose()).and_then(|key| key.unwrap(&found.wrapped)).ok_or(broken),
             Err(OpenError::OtherAuthority { .. } | OpenError::OtherVersion { .. }) => return None,
             // The other scheme: its keys are another authority's in any case.
             Err(OpenError::Decode(DecodeError::OtherParameters { .. })) => return None,
             Err(OpenError::NotSatisfied { missing }) => Err(UnwrapError::NotSatisfied { missing }),
             Err(OpenError::Decode(_) | OpenError::Policy(_)) => Err(malformed),
-            Err(_) => Err(broken),
+            Err(_) => {
+                // The steps of a wrong key, so that whether ciphertext or wrapped key was changed shows in nothing.
+                let tried = once(&[0; 32]).and_then(|key| key.unwrap(&found.wrapped));
+                std::hint::black_box(tried.is_some());
+                Err(broken)
+            }
         })
     }
 }
@@ -129,8 +132,8 @@ impl AbeStanza {
 }
 
 /// The key that wraps the file key. Every ciphertext has a secret of its own, so this comes but once.
-fn once(secret: &Secret) -> Option<OnceKey> {
+fn once(secret: &[u8; 32]) -> Option<OnceKey> {
     let mut key = Zeroizing::new([0; 32]);
-    Hkdf::<Sha256>::new(Some(CONTEXT), secret.expose()).expand(INFO, key.as_mut_slice()).ok()?;
+    Hkdf::<Sha256>::new(Some(CONTEXT), secret).expand(INFO, key.as_mut_slice()).ok()?;
     Some(OnceKey(key))
 }
