@@ -22,7 +22,7 @@ use crate::policy::AccessPolicy;
 use crate::scheme::cp::{self, Exponents, Opened};
 use crate::seed::{Draw, Seed};
 use crate::span::{Span, Step};
-use crate::{DecodeError, OpenError, SealError, Secret};
+use crate::{AuthorityId, DecodeError, OpenError, SealError, Secret};
 
 /// Seals a fresh secret under a policy: whoever holds a key that satisfies it gets the same secret by [`open`], with
 /// the same context, which does not stand in the ciphertext.
@@ -59,7 +59,8 @@ pub fn open<B: Backend>(
     ciphertext: &Ciphertext,
     context: &[u8],
 ) -> Result<Secret, OpenError> {
-    check_origin(parameters, key, ciphertext)?;
+    let holder = Holder { authority: key.authority(), version: key.version(), belongs: key.belongs_to(parameters) };
+    check_origin(Scheme::CiphertextPolicy, ciphertext, &holder)?;
     let policy = AccessPolicy::from_statement(ciphertext.statement(), parameters)?;
     let gate = policy.gate(parameters).map_err(|_| DecodeError::Malformed { part: "policy's requirements" })?;
     let maker = Maker::new(parameters, &gate, ciphertext.statement().to_vec(), context);
@@ -78,27 +79,27 @@ pub fn open<B: Backend>(
     cca::release(&message, again.to_bytes(), ciphertext.to_bytes())
 }
 
-/// What can be said before the policy is looked at.
-fn check_origin<B: Backend>(
-    parameters: &PublicParameters<B>,
-    key: &UserKey<B>,
-    ciphertext: &Ciphertext,
-) -> Result<(), OpenError> {
-    if ciphertext.scheme() != Scheme::CiphertextPolicy {
+/// Who a key is of, and whether under the parameters at hand.
+pub(crate) struct Holder {
+    pub(crate) authority: AuthorityId,
+    pub(crate) version: u32,
+    pub(crate) belongs: bool,
+}
+
+/// What can be said before policy or labels are looked at.
+pub(crate) fn check_origin(scheme: Scheme, ciphertext: &Ciphertext, key: &Holder) -> Result<(), OpenError> {
+    if ciphertext.scheme() != scheme {
         return Err(DecodeError::OtherParameters { part: "ciphertext" }.into());
     }
-    let (found, held) = (ciphertext.authority(), key.authority());
+    let (found, held) = (ciphertext.authority(), key.authority);
     if found != held {
         return Err(OpenError::OtherAuthority { found, held });
     }
-    let (found, held) = (ciphertext.version(), key.version());
+    let (found, held) = (ciphertext.version(), key.version);
     if found != held {
         return Err(OpenError::OtherVersion { found, held });
     }
-    if !key.belongs_to(parameters) {
-        return Err(DecodeError::OtherParameters { part: "key" }.into());
-    }
-    Ok(())
+    if key.belongs { Ok(()) } else { Err(DecodeError::OtherParameters { part: "key" }.into()) }
 }
 
 pub(crate) fn check_count(part: &'static str, count: usize, expected: usize) -> Result<(), DecodeError> {

@@ -76,7 +76,8 @@ impl Client {
 }
 
 impl Sealer {
-    /// Asks for keys that are valid in this time bucket or later, in the place of the current one.
+    /// Asks for keys that are valid in this time bucket or later, in the place of the current one. A bucket of the past goes
+    /// with [`Sealer::without_revocations`] alone: the list has forgotten who was revoked and has expired since.
     #[must_use]
     pub fn valid_from(self, bucket: Bucket) -> Self {
         Self { time: Time::At(bucket), ..self }

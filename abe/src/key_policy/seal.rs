@@ -10,7 +10,7 @@ use super::UserKey;
 use crate::backend::{Backend, Trust};
 use crate::cca::{self, Binding, MAX_CONTEXT, Message};
 use crate::ciphertext::{Ciphertext, Points};
-use crate::kem::check_count;
+use crate::kem::{Holder, check_count, check_origin};
 use crate::key::MAX_LABELS;
 use crate::label::{Label, Namespace};
 use crate::parameters::{PublicParameters, Scheme};
@@ -59,7 +59,8 @@ pub fn open<B: Backend>(
     ciphertext: &Ciphertext,
     context: &[u8],
 ) -> Result<Secret, OpenError> {
-    check_origin(parameters, key, ciphertext)?;
+    let holder = Holder { authority: key.authority(), version: key.version(), belongs: key.belongs_to(parameters) };
+    check_origin(Scheme::KeyPolicy, ciphertext, &holder)?;
     let labels = read_labels(parameters, ciphertext)?;
     let span = Span::new(key.gate());
     let holds = |label: &Label| labels.binary_search(label).is_ok();
@@ -74,28 +75,6 @@ pub fn open<B: Backend>(
     let message = recover(key, &span, &plan, &labels, ciphertext.points());
     let maker = Maker::new(parameters, &labels, ciphertext.statement().to_vec(), context);
     cca::release(&message, maker.make(&message).to_bytes(), ciphertext.to_bytes())
-}
-
-fn check_origin<B: Backend>(
-    parameters: &PublicParameters<B>,
-    key: &UserKey<B>,
-    ciphertext: &Ciphertext,
-) -> Result<(), OpenError> {
-    if ciphertext.scheme() != Scheme::KeyPolicy {
-        return Err(DecodeError::OtherParameters { part: "ciphertext" }.into());
-    }
-    let (found, held) = (ciphertext.authority(), key.authority());
-    if found != held {
-        return Err(OpenError::OtherAuthority { found, held });
-    }
-    let (found, held) = (ciphertext.version(), key.version());
-    if found != held {
-        return Err(OpenError::OtherVersion { found, held });
-    }
-    if !key.belongs_to(parameters) {
-        return Err(DecodeError::OtherParameters { part: "key" }.into());
-    }
-    Ok(())
 }
 
 /// The ciphertext's labels, ascending. Their text has one form.

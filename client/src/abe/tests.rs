@@ -114,7 +114,10 @@ async fn an_expired_key_opens_nothing_that_is_sealed_from_then_on() {
     assert!(open(&doctor, &timeless, &context("7")).is_ok());
     // A bucket of the sealer's choice.
     let yesterday = Bucket::new(19_999);
-    let old = sealer.clone().valid_from(yesterday).seal("role = doctor", &context("7"), b"x").await.unwrap();
+    let past = sealer.clone().valid_from(yesterday);
+    let refused = past.clone().seal("role = doctor", &context("7"), b"x").await.unwrap_err();
+    assert!(refused.to_string().contains("revocation list leaves out keys that ended before"), "{refused}");
+    let old = past.without_revocations().seal("role = doctor", &context("7"), b"x").await.unwrap();
     assert!(open(&doctor, &old, &context("7")).is_ok());
 }
 

@@ -142,7 +142,10 @@ fn two_spellings_of_one_name_do_not_become_one() {
     );
     let composed_team = format!("Team::\"{composed}\"");
     let fine = with(&snapshot, ana(&[("dept", composed.into()), ("tags", texts(&[composed]))], &[&composed_team]));
-    assert_eq!(says(&fine).unwrap(), format!("dept = {composed}, role = [{composed}], tags = [{composed}]"));
+    assert_eq!(
+        says(&fine).unwrap(),
+        format!("dept = \"{composed}\", role = [\"{composed}\"], tags = [\"{composed}\"]")
+    );
     let apart_team = format!("Team::\"{apart}\"");
     for (attributes, parents, name) in [
         (vec![("dept", Value::from(apart))], vec![], "dept"),
